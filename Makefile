@@ -1,0 +1,59 @@
+# Two commands matter: `make run` and `make test`. Both set everything up first.
+# PYTHON picks the interpreter (3.11 to 3.13), PROFILE, DATA, WEIGHTS and LIMIT what `make run` runs on.
+PYTHON  ?= python3
+PROFILE ?= sample
+DATA    ?= sample
+WEIGHTS ?=
+LIMIT   ?=
+ARGS    ?=
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+RUN    := $(BIN)/python -m utkface_mt run --profile $(PROFILE) --data $(DATA) \
+          $(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(LIMIT),--limit $(LIMIT)) $(ARGS)
+
+.PHONY: run test lint unit notebooks-check lab setup lock notebooks clean help
+
+run: setup ## Set up, then run all notebooks (PROFILE=sample|cpu|full DATA=PATH WEIGHTS=PATH LIMIT=N)
+	$(RUN)
+
+test: setup lint unit notebooks-check ## Set up, lint, unit tests, nbval over the committed notebooks
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+unit: setup
+	$(BIN)/python -m pytest tests
+
+notebooks-check: setup ## nbval: the tagged cells of the committed notebooks against a fresh run
+	rm -rf runs/nbval
+	UTKFACE_MT_RUNS=runs/nbval $(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=900 \
+	    --override-ini addopts= notebooks
+
+lab: setup ## Open the notebooks in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir notebooks
+
+notebooks: setup ## For maintainers: run the sample and copy its cleaned outputs into notebooks/
+	$(BIN)/python -m utkface_mt publish
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else \
+	    f"Python {v[0]}.{v[1]} is not supported: TensorFlow needs 3.11 to 3.13. Try make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock: ## For maintainers: renew requirements.lock (needs uv)
+	uv pip compile --universal --generate-hashes --python-version 3.11 --extra notebooks --extra test \
+	    --no-emit-index-url --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+
+clean: ## Remove the environment and everything that runs produced
+	rm -rf $(VENV) runs
+
+help:
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18

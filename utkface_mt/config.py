@@ -1,0 +1,237 @@
+"""What can be set: the experiment (one field for each technique), the profile, and where things are kept."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from .errors import UserError
+
+CHOICES = {
+    "optimizer": ("adam", "adamw", "sgd"),
+    "normalisation": ("frozen", "trainable"),
+    "sample_weights": ("none", "balanced"),
+    "augment": ("none", "standard", "strong"),
+    "scheduler": ("constant", "plateau", "cosine"),
+    "age_head": ("regression", "distribution"),
+}
+RANGES = {
+    "width": (0.1, 2.0),
+    "image_size": (32, 512),
+    "dropout": (0.0, 0.9),
+    "fine_tune": (0.0, 1.0),
+    "epochs": (1, 1000),
+    "patience": (1, 1000),
+    "batch_size": (1, 4096),
+    "learning_rate": (1e-8, 10.0),
+    "weight_decay": (0.0, 1.0),
+    "gender_share": (0.0, 1.0),
+    "label_smoothing": (0.0, 0.4),
+    "test_crop": (0.0, 0.3),
+}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One training run, said completely: two equal experiments on the same data are the same run.
+
+    Attributes:
+        backbone: name in `utkface_mt.model.backbones.BACKBONES`.
+        width: MobileNetV2's width multiplier (alpha); 1.0 elsewhere.
+        weights: where the backbone starts: `imagenet`, `bundled`, `none`, or the identity of a file.
+        image_size: side of the square picture in pixels.
+        dropout: share of the pooled features dropped before the heads.
+        fine_tune: share of the backbone's layers that learn, counted from the output; 0 freezes it.
+        normalisation: `frozen` keeps the batch statistics the backbone came with (its scales and offsets still
+            learn), `trainable` renews them.
+        optimizer: `adam`, `adamw` or `sgd` (with momentum 0.9).
+        learning_rate: the highest rate reached.
+        weight_decay: decoupled weight decay; biases and normalisation are exempt.
+        batch_size: faces in a step.
+        epochs: passes over the training set at most.
+        patience: epochs without a better validation loss after which training stops.
+        sample_weights: `balanced` gives both genders the same total weight in the gender loss.
+        augment: `none`, `standard` or `strong` changes to the training pictures.
+        scheduler: `constant`, `plateau` (reduce when the validation loss stalls) or `cosine` (with warm-up).
+        gender_share: weight of the gender loss; the age loss gets the rest.
+        age_head: `regression` predicts standardised years, `distribution` a softmax over whole years.
+        label_smoothing: how far gender targets move from 0 and 1.
+        flip_average: at test time average over the picture and its mirror image.
+        test_crop: share of each side cut off at test time, so that the face fills more of the picture.
+        seed: of initial head weights, data order and augmentation.
+    """
+
+    backbone: str = "mobilenet_v2"
+    width: float = 1.0
+    weights: str = "imagenet"
+    image_size: int = 224
+    dropout: float = 0.2
+    fine_tune: float = 0.0
+    normalisation: str = "frozen"
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    batch_size: int = 32
+    epochs: int = 20
+    patience: int = 5
+    sample_weights: str = "none"
+    augment: str = "none"
+    scheduler: str = "constant"
+    gender_share: float = 0.5
+    age_head: str = "regression"
+    label_smoothing: float = 0.0
+    flip_average: bool = False
+    test_crop: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Checks every field's type and range."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            object.__setattr__(self, field.name, _typed(field.name, value, field.type))
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise UserError(f"{name}={getattr(self, name)!r} is unknown; choose one of {', '.join(choices)}.")
+        for name, (low, high) in RANGES.items():
+            if not low <= getattr(self, name) <= high:
+                raise UserError(f"{name}={getattr(self, name)!r} is outside {low:g} to {high:g}.")
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Experiment":
+        """Builds an experiment from a mapping such as one read from JSON.
+
+        Raises:
+            UserError: if a key is no field of an experiment or a value is wrong.
+        """
+        known = [field.name for field in fields(cls)]
+        for name in values:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f" Did you mean {near[0]!r}?" if near else f" The fields are {', '.join(known)}."
+                raise UserError(f"An experiment has no field {name!r}.{hint}")
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields as a plain dictionary, fit for JSON."""
+        return asdict(self)
+
+    def differences(self, other: "Experiment") -> dict[str, tuple[Any, Any]]:
+        """The fields in which `other` differs: name to (value here, value there)."""
+        mine, theirs = self.to_dict(), other.to_dict()
+        return {name: (mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]}
+
+
+def _typed(name: str, value: Any, kind: Any) -> Any:
+    """Returns `value` as the declared type of the field, refusing what would lose meaning."""
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        raise UserError(f"{name}={value!r} should be of type {kind.__name__}, not {type(value).__name__}.")
+    return value
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much of everything: which pictures, how large, how long.
+
+    Attributes:
+        name: `sample`, `cpu` or `full`.
+        summary: one line for people.
+        needs_data: whether the user must name a dataset.
+        start: the experiment every row of the ladder starts from.
+        head_epochs: epochs of the frozen baseline, whose steps cost next to nothing.
+        trials: trials of the hyperparameter study.
+        trial_epochs: epochs of one trial.
+        gender_shares: points of the loss-weight sweep besides the two rows it stands between.
+        live_backbones: candidates of notebook 04 that are measured while it runs.
+        explained_faces: faces explained one by one in notebook 12.
+        lime_samples: perturbed pictures for one LIME explanation.
+        attribution_faces: faces in the average attribution.
+    """
+
+    name: str
+    summary: str
+    needs_data: bool
+    start: Experiment
+    head_epochs: int
+    trials: int
+    trial_epochs: int
+    gender_shares: tuple[float, ...]
+    live_backbones: tuple[str, ...]
+    explained_faces: int
+    lime_samples: int
+    attribution_faces: int
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            name="sample",
+            summary="drawn faces, 96 pixels, a narrow network: minutes, no download; shows that everything runs",
+            needs_data=False,
+            start=Experiment(width=0.35, weights="bundled", image_size=96, epochs=8, patience=4),
+            head_epochs=40,
+            trials=3,
+            trial_epochs=8,
+            gender_shares=(0.2, 0.8),
+            live_backbones=("MobileNetV2 0.35", "MobileNetV3-Small"),
+            explained_faces=4,
+            lime_samples=150,
+            attribution_faces=60,
+        ),
+        Profile(
+            name="cpu",
+            summary="UTKFace at 128 pixels on a laptop: the whole table in an afternoon",
+            needs_data=True,
+            start=Experiment(image_size=128, epochs=12, patience=4),
+            head_epochs=60,
+            trials=8,
+            trial_epochs=3,
+            gender_shares=(0.2, 0.35, 0.65),
+            live_backbones=("MobileNetV2 1.0", "MobileNetV2 0.35"),
+            explained_faces=8,
+            lime_samples=1000,
+            attribution_faces=500,
+        ),
+        Profile(
+            name="full",
+            summary="UTKFace at 224 pixels, padded from 200 as published: for a GPU",
+            needs_data=True,
+            start=Experiment(image_size=224, epochs=30, patience=6),
+            head_epochs=100,
+            trials=30,
+            trial_epochs=5,
+            gender_shares=(0.2, 0.3, 0.4, 0.6, 0.7),
+            live_backbones=("MobileNetV2 1.0", "MobileNetV2 0.35"),
+            explained_faces=8,
+            lime_samples=1000,
+            attribution_faces=1000,
+        ),
+    )
+}
+
+
+def get_profile(name: str) -> Profile:
+    """Looks a profile up.
+
+    Raises:
+        UserError: if there is none of that name.
+    """
+    if name not in PROFILES:
+        raise UserError(f"There is no profile {name!r}; choose one of {', '.join(PROFILES)}.")
+    return PROFILES[name]
+
+
+def repository_root() -> Path:
+    """The folder that holds `notebooks/`: the checkout the package runs from, else the current folder."""
+    checkout = Path(__file__).resolve().parents[1]
+    return checkout if (checkout / "notebooks").is_dir() else Path.cwd()
+
+
+def runs_root() -> Path:
+    """Where everything a run produces goes: `UTKFACE_MT_RUNS`, else `runs/` at the repository's root."""
+    configured = os.environ.get("UTKFACE_MT_RUNS")
+    return Path(configured).expanduser().resolve() if configured else repository_root() / "runs"

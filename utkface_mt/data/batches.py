@@ -1,0 +1,157 @@
+"""From arrays to batches: tf.data pipelines whose order and changes are functions of (seed, epoch, index).
+
+Because nothing depends on what ran before, a resumed run sees the same batches as one that was never stopped, and
+parallel reading cannot change them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+AUGMENT_DRAWS = 24  # uniform numbers drawn for each face and epoch
+
+Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+@dataclass(frozen=True)
+class AgeScale:
+    """Standardises ages with the training set's mean and standard deviation, both in years."""
+
+    mean: float
+    deviation: float
+
+    @classmethod
+    def fit(cls, ages: np.ndarray) -> "AgeScale":
+        """Measures mean and deviation of the training ages in years; the deviation is at least 1e-6."""
+        return cls(float(np.mean(ages)), max(float(np.std(ages)), 1e-6))
+
+    def scaled(self, years: np.ndarray) -> np.ndarray:
+        """Years to standard units, float32."""
+        return ((np.asarray(years) - self.mean) / self.deviation).astype(np.float32)
+
+    def years(self, scaled: np.ndarray) -> np.ndarray:
+        """Standard units to years."""
+        return np.asarray(scaled) * self.deviation + self.mean
+
+
+def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
+    """The order in which an epoch visits `count` faces: int64 `[count]`, a function of its arguments alone."""
+    return np.random.default_rng([seed, epoch, 0]).permutation(count)
+
+
+def epoch_draws(count: int, seed: int, epoch: int) -> np.ndarray:
+    """Uniform numbers for the augmentation: float32 `[count, AUGMENT_DRAWS]`, a row a face."""
+    return np.random.default_rng([seed, epoch, 1]).random((count, AUGMENT_DRAWS), np.float32)
+
+
+def training_batches(
+    source: np.ndarray,
+    rows: np.ndarray,
+    targets: Mapping[str, np.ndarray],
+    weights: Mapping[str, np.ndarray],
+    *,
+    batch_size: int,
+    epochs: int,
+    seed: int,
+    start_epoch: int = 0,
+    augment: Augment | None = None,
+) -> tf.data.Dataset:
+    """One long dataset over all epochs from `start_epoch` on; an epoch has `ceil(len(rows) / batch_size)` batches.
+
+    Args:
+        source: pictures uint8 `[n, size, size, 3]` or features float32 `[n, d]`, perhaps memory-mapped.
+        rows: positions of the training faces in `source`.
+        targets: for each output `[len(rows), 1]`, in the order of `rows`.
+        weights: for each output `[len(rows)]`, the weight of each face in that output's loss.
+        batch_size: faces in a batch; the last of an epoch may have fewer.
+        epochs: total number of epochs.
+        seed: of order and augmentation.
+        start_epoch: the first epoch to deliver.
+        augment: changes float32 pictures given their uniform draws.
+
+    Yields:
+        (inputs float32, targets, weights).
+    """
+    names = list(targets)
+    draws_of = _last_result(lambda epoch: epoch_draws(len(rows), seed, epoch))
+
+    def load(epoch: np.ndarray, members: np.ndarray) -> list[np.ndarray]:
+        inputs = np.asarray(source[rows[members]])
+        draws = draws_of(int(epoch))[members] if augment else np.zeros((len(members), 0), np.float32)
+        return [inputs, draws, *(targets[name][members] for name in names), *(weights[name][members] for name in names)]
+
+    kinds = [tf.as_dtype(source.dtype), tf.float32] + [tf.float32] * 2 * len(names)
+
+    def batch(epoch: tf.Tensor, members: tf.Tensor) -> tuple:
+        inputs, draws, *rest = tf.numpy_function(load, [epoch, members], kinds, stateful=False)
+        inputs = tf.cast(tf.ensure_shape(inputs, (None, *source.shape[1:])), tf.float32)
+        if augment:
+            inputs = augment(inputs, tf.ensure_shape(draws, (None, AUGMENT_DRAWS)))
+        named = {name: tf.ensure_shape(value, (None, 1)) for name, value in zip(names, rest, strict=False)}
+        weighted = {
+            name: tf.ensure_shape(value, (None,)) for name, value in zip(names, rest[len(names) :], strict=True)
+        }
+        return inputs, named, weighted
+
+    def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = tf.numpy_function(lambda number: epoch_order(len(rows), seed, int(number)), [epoch], tf.int64)
+        members = tf.data.Dataset.from_tensor_slices(tf.ensure_shape(order, (len(rows),))).batch(batch_size)
+        return members.map(lambda group: (epoch, group))
+
+    dataset = tf.data.Dataset.range(start_epoch, epochs).flat_map(epoch_batches)
+    return dataset.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2)
+
+
+def prediction_batches(
+    source: np.ndarray, rows: np.ndarray, *, batch_size: int = 64, flip: bool = False, crop: float = 0.0
+) -> tf.data.Dataset:
+    """Batches for prediction, in the order of `rows`.
+
+    Args:
+        source: as for `training_batches`.
+        rows: positions in `source`.
+        batch_size: faces in a batch.
+        flip: mirrors the pictures.
+        crop: share of each side to cut off; the rest is enlarged to the same size.
+
+    Yields:
+        float32 `[batch, ...]`.
+    """
+
+    def load(members: np.ndarray) -> np.ndarray:
+        return np.asarray(source[members])
+
+    def batch(members: tf.Tensor) -> tf.Tensor:
+        inputs = tf.numpy_function(load, [members], tf.as_dtype(source.dtype), stateful=False)
+        inputs = tf.cast(tf.ensure_shape(inputs, (None, *source.shape[1:])), tf.float32)
+        if crop:
+            inputs = central_crop(inputs, crop)
+        return tf.reverse(inputs, axis=[2]) if flip else inputs
+
+    members = tf.data.Dataset.from_tensor_slices(np.asarray(rows, np.int64)).batch(batch_size)
+    return members.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2)
+
+
+def central_crop(pictures: tf.Tensor, share: float) -> tf.Tensor:
+    """Cuts `share` off each side of float32 `[n, size, size, 3]` and enlarges the rest to the same size."""
+    size = pictures.shape[1]
+    box = tf.constant([[share, share, 1 - share, 1 - share]], tf.float32)
+    count = tf.shape(pictures)[0]
+    return tf.image.crop_and_resize(pictures, tf.tile(box, [count, 1]), tf.range(count), [size, size])
+
+
+def _last_result(make: Callable[[int], np.ndarray]) -> Callable[[int], np.ndarray]:
+    """Remembers the two latest results of `make`: two epochs may overlap where one ends and the next begins."""
+    kept: dict[int, np.ndarray] = {}
+
+    def get(number: int) -> np.ndarray:
+        result = kept.get(number)
+        if result is None:
+            result = kept[number] = make(number)
+            for old in sorted(kept)[:-2]:
+                kept.pop(old, None)
+        return result
+
+    return get

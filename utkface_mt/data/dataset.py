@@ -1,0 +1,123 @@
+"""A dataset opened: its face table, its clusters, its defects; made once and kept by the content's fingerprint."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+
+from ..errors import UserError
+from ..files import digest, read_json, replacing, write_json
+from ..labels import OLDEST, YOUNGEST
+from .duplicates import cluster_faces
+from .fetch import fetch
+from .index import build_index, list_pictures
+
+FACE_TABLE = pa.DataFrameSchema(
+    {
+        "path": pa.Column(str),
+        "file": pa.Column(str, unique=True),
+        "age": pa.Column("int64", pa.Check.in_range(YOUNGEST, OLDEST)),
+        "gender": pa.Column("int64", pa.Check.isin([0, 1])),
+        "race": pa.Column("int64", pa.Check.isin(range(5))),
+        "sha256": pa.Column(str, pa.Check.str_length(64, 64)),
+        "cluster": pa.Column("int64", pa.Check.ge(0)),
+    },
+    strict=True,
+)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Faces and where they lie.
+
+    Attributes:
+        folder: the folder of pictures; never written to.
+        fingerprint: digest of the content (names and bytes), the key of everything derived from it.
+        faces: the usable faces, checked against `FACE_TABLE`.
+        quarantined: files that are not used, with columns `path` and `problem`.
+        storage: folder for what is derived from this dataset.
+    """
+
+    folder: Path
+    fingerprint: str
+    faces: pd.DataFrame
+    quarantined: pd.DataFrame
+    storage: Path
+
+
+def open_dataset(source: str, storage: Path, progress: Callable[[str], Callable | None] | None = None) -> Dataset:
+    """Opens a dataset, reading its pictures the first time only.
+
+    Args:
+        source: `sample`, `kaggle`, or the path of a folder or archive.
+        storage: folder that keeps what is made once for each dataset.
+        progress: given a title, returns a callback (done, total) or None.
+
+    Raises:
+        UserError: if the source cannot be read or holds no usable face.
+    """
+    report = progress or (lambda title: None)
+    folder = fetch(source, storage / "datasets", report("Fetching faces"))
+    pictures = list_pictures(folder)
+    listing = storage / "listings" / f"{digest([str(folder.resolve()), pictures])}.json"
+    if listing.exists():
+        place = storage / read_json(listing)["fingerprint"]
+        if (place / "faces.csv.gz").exists():
+            return _load(folder, place, source)
+    table, greys = build_index(folder, [path for path, _, _ in pictures], report("Reading faces"))
+    usable = (table["problem"] == "").to_numpy()
+    fingerprint = hashlib.sha256("\n".join(table["file"] + " " + table["sha256"]).encode()).hexdigest()[:16]
+    faces = table[usable].drop(columns="problem").reset_index(drop=True)
+    faces["cluster"] = cluster_faces(faces["sha256"], greys[usable]) if len(faces) else np.empty(0, np.int64)
+    place = storage / fingerprint
+    for name, part in (("quarantined", table.loc[~usable, ["path", "problem"]]), ("faces", faces)):
+        with replacing(place / f"{name}.csv.gz") as temporary:
+            part.to_csv(temporary, index=False)
+    write_json(listing, {"fingerprint": fingerprint})
+    return _load(folder, place, source)
+
+
+def _load(folder: Path, place: Path, source: str) -> Dataset:
+    faces = pd.read_csv(place / "faces.csv.gz", keep_default_na=False, dtype={"path": str, "file": str, "sha256": str})
+    quarantined = pd.read_csv(place / "quarantined.csv.gz", keep_default_na=False)
+    if faces.empty:
+        reasons = "; ".join(f"{row.path}: {row.problem}" for row in quarantined.head(3).itertuples())
+        raise UserError(
+            f"None of the {len(quarantined)} pictures of {source} is a usable UTKFace crop ({reasons}). "
+            "Give the aligned and cropped faces, 200 x 200 pixels, named AGE_GENDER_RACE_TIME.jpg.chip.jpg."
+        )
+    faces = FACE_TABLE.validate(faces)
+    return Dataset(folder, place.name, faces, quarantined, place)
+
+
+def data_report(dataset: Dataset) -> dict[str, Any]:
+    """What the data report says: counts, reasons, duplicates, conflicting labels.
+
+    Returns:
+        A dictionary fit for JSON with the keys `files`, `usable`, `quarantined` (list of file and reason),
+        `byte_identical_groups`, `byte_identical_files`, `near_duplicate_clusters`, `near_duplicate_files`,
+        `conflicting_age_groups` and `conflicting_gender_groups` (groups of byte-identical files whose labels
+        differ) and `fingerprint`.
+    """
+    faces = dataset.faces
+    identical = faces.groupby("sha256").filter(lambda group: len(group) > 1).groupby("sha256")
+    clusters = faces["cluster"].value_counts()
+    return {
+        "files": len(faces) + len(dataset.quarantined),
+        "usable": len(faces),
+        "quarantined": [
+            {"file": row.path, "reason": row.problem} for row in dataset.quarantined.itertuples(index=False)
+        ],
+        "byte_identical_groups": identical.ngroups,
+        "byte_identical_files": int(identical.size().sum()),
+        "near_duplicate_clusters": int((clusters > 1).sum()),
+        "near_duplicate_files": int(clusters[clusters > 1].sum()),
+        "conflicting_age_groups": int((identical["age"].nunique() > 1).sum()),
+        "conflicting_gender_groups": int((identical["gender"].nunique() > 1).sum()),
+        "fingerprint": dataset.fingerprint,
+    }

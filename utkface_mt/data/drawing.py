@@ -1,0 +1,121 @@
+"""Cartoon faces with the labels of UTKFace: age, gender and race code.
+
+`sample_traits` draws the traits of a face given its labels, and `draw_face` turns traits into a picture. The race code
+only shifts the distributions of skin tone and hair colour, with broad overlaps between the codes, never a facial
+feature. `nuisance_targets` lists the traits that have nothing to do with age and gender.
+"""
+
+import numpy as np
+from PIL import Image
+
+from utkface_mt.data.drawing_canvas import Canvas
+from utkface_mt.data.drawing_colours import palette
+from utkface_mt.data.drawing_features import (
+    draw_age_lines,
+    draw_beard,
+    draw_brows,
+    draw_eyes,
+    draw_glasses,
+    draw_mouth,
+    draw_nose,
+)
+from utkface_mt.data.drawing_hair import draw_back_hair, draw_front_hair, draw_hat
+from utkface_mt.data.drawing_head import draw_body, draw_ears, draw_head, geometry
+from utkface_mt.data.drawing_scene import draw_background, finished
+from utkface_mt.data.drawing_traits import PATTERNS, Traits, sample_traits
+
+__all__ = ["NUISANCE_NAMES", "Traits", "draw_face", "nuisance_targets", "sample_traits"]
+
+NUISANCE_NAMES = (
+    "roll",
+    "yaw",
+    "shift_x",
+    "shift_y",
+    "scale",
+    "smile",
+    "mouth_open",
+    "gaze_x",
+    "gaze_y",
+    "light_sine",
+    "light_cosine",
+    "background_hue_sine",
+    "background_hue_cosine",
+    "background_light",
+    "clothing_hue_sine",
+    "clothing_hue_cosine",
+    "clothing_light",
+    "striped",
+    "glasses",
+    "hat",
+    "curl",
+    "parting",
+    "fringe",
+    *(f"pattern_{name}" for name in PATTERNS),
+)
+
+
+def draw_face(traits: Traits) -> Image.Image:
+    """Draw a face.
+
+    Args:
+        traits: What the face looks like, from `sample_traits`.
+
+    Returns:
+        An RGB picture of 200 x 200 pixels. The same traits give the same picture.
+    """
+    colours, face = palette(traits), geometry(traits)
+    image = draw_background(traits, colours)
+    canvas = Canvas(image, traits.roll, traits.scale, (traits.shift_x, traits.shift_y))
+    upright = Canvas(image, traits.roll * 0.3, traits.scale, (traits.shift_x, traits.shift_y))
+    draw_back_hair(canvas, traits, face, colours)
+    draw_body(upright, traits, face, colours)
+    draw_ears(canvas, traits, face, colours)
+    head = draw_head(canvas, traits, face, colours)
+    draw_age_lines(canvas, traits, face, colours, head)
+    draw_beard(canvas, traits, face, colours, head)
+    draw_nose(canvas, traits, face, colours, head)
+    draw_mouth(canvas, traits, face, colours)
+    draw_eyes(canvas, traits, face, colours)
+    draw_front_hair(canvas, traits, face, colours, head)
+    draw_brows(canvas, traits, face, colours)
+    draw_glasses(canvas, traits, face, colours)
+    draw_hat(canvas, traits, face, colours)
+    return finished(image, traits)
+
+
+def nuisance_targets(traits: Traits) -> np.ndarray:
+    """Return the traits that carry neither age nor gender, scaled for a regression.
+
+    Args:
+        traits: What the face looks like.
+
+    Returns:
+        A float32 vector in the order of `NUISANCE_NAMES`, each value from -1 to 1; truths are -1 or 1.
+    """
+    truths = (traits.striped, traits.glasses != "none", traits.hat != "none")
+    strength = traits.light_strength
+    values = [
+        traits.roll / 12,
+        traits.yaw,
+        traits.shift_x / 9,
+        traits.shift_y / 6,
+        (traits.scale - 1.05) / 0.11,
+        (traits.smile - 0.35) / 0.65,
+        2 * traits.mouth_open - 1,
+        traits.gaze_x,
+        traits.gaze_y,
+        np.sin(traits.light_angle) * strength,
+        np.cos(traits.light_angle) * strength,
+        np.sin(traits.background_hue),
+        np.cos(traits.background_hue),
+        2 * traits.background_light - 1,
+        np.sin(traits.clothing_hue),
+        np.cos(traits.clothing_hue),
+        2 * traits.clothing_light - 1,
+        *(1 if truth else -1 for truth in truths),
+        2 * traits.curl - 1,
+        traits.parting,
+        1 if traits.fringe else -1,
+        *(1 if traits.pattern == name else -1 for name in PATTERNS),
+    ]
+    return np.array(values, dtype=np.float32)

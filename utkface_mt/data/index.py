@@ -1,0 +1,120 @@
+"""The face table: every file found, its labels, what is wrong with it, and what near-duplicates are told by.
+
+Each picture is decoded once, here, so that a damaged file is found before training and not in the middle of it.
+"""
+
+import hashlib
+import io
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from ..errors import UserError
+from .fetch import PICTURE_SUFFIXES
+from .names import parse_name
+
+CROP_SIZE = 200  # pixels: UTKFace's aligned and cropped faces
+GREY_SIZE = 32  # pixels: side of the small grey picture that near-duplicates are compared by
+FORMATS = ("JPEG", "PNG")
+COLUMNS = ("path", "file", "age", "gender", "race", "sha256", "problem")
+
+
+def list_pictures(folder: Path) -> list[tuple[str, int, int]]:
+    """Lists the pictures below a folder without following links to folders.
+
+    Returns:
+        Sorted tuples of (path relative to the folder, bytes, time of change in nanoseconds).
+
+    Raises:
+        UserError: if there is none.
+    """
+    found = []
+    for parent, folders, files in os.walk(folder):
+        folders.sort()
+        for name in files:
+            if name.lower().endswith(PICTURE_SUFFIXES) and not name.startswith("."):
+                path = Path(parent, name)
+                status = path.stat() if path.exists() else path.lstat()
+                found.append((path.relative_to(folder).as_posix(), status.st_size, status.st_mtime_ns))
+    if not found:
+        raise UserError(f"{folder} holds no .jpg or .png picture. Give the folder that holds the UTKFace crops.")
+    return sorted(found)
+
+
+def build_index(
+    folder: Path, paths: list[str], progress: Callable[[int, int], None] | None = None
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Reads every picture once.
+
+    The Kaggle download holds the same pictures in up to three folders: a file whose name and bytes were met before
+    is counted once, under its shortest path.
+
+    Args:
+        folder: the dataset's folder.
+        paths: paths relative to it.
+        progress: called with (done, total).
+
+    Returns:
+        The table with `COLUMNS`, a row a face, `problem` empty where the face is usable; and the grey pictures,
+        uint8 `[rows, 32, 32]`, zeros where there is a problem.
+    """
+    paths = sorted(paths, key=lambda path: (path.count("/"), path))
+    rows, greys = [], []
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for done, (row, grey) in enumerate(pool.map(lambda path: _examine(folder, path), paths), start=1):
+            rows.append(row)
+            greys.append(grey)
+            if progress:
+                progress(done, len(paths))
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    copies = table.duplicated(["file", "sha256"])
+    table, greys = table[~copies].reset_index(drop=True), np.stack(greys)[~copies.to_numpy()]
+    clashes = table.duplicated("file") & (table["problem"] == "")
+    table.loc[clashes, "problem"] = "another file of the same name holds another picture"
+    order = table.sort_values("file", kind="stable").index
+    return table.loc[order].reset_index(drop=True), greys[order]
+
+
+def _examine(folder: Path, path: str) -> tuple[tuple, np.ndarray]:
+    """Reads one file: (row of the table, grey picture)."""
+    name = Path(path).name
+    age = gender = race = -1
+    digest, problem = "", ""
+    grey = np.zeros((GREY_SIZE, GREY_SIZE), np.uint8)
+    try:
+        age, gender, race = parse_name(name)
+        data = (folder / path).read_bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        grey = _small_grey(data)
+    except OSError as error:
+        problem = f"the file cannot be read ({error.strerror})" if error.errno else "the picture is truncated or damaged"
+    except (ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        problem = str(error)
+    readable = [text.encode("utf-8", "replace").decode() for text in (path, name)]
+    return (*readable, age, gender, race, digest, problem), grey
+
+
+def _small_grey(data: bytes) -> np.ndarray:
+    """Decodes a picture wholly and returns it small and grey.
+
+    Raises:
+        ValueError: if it is no JPEG or PNG of the right size.
+        OSError: if it is truncated.
+    """
+    if not data:
+        raise ValueError("the file is empty")
+    try:
+        picture = Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.UnidentifiedImageError:
+        raise ValueError("the file is no JPEG or PNG picture") from None
+    if picture.size != (CROP_SIZE, CROP_SIZE):
+        raise ValueError(
+            f"the picture is {picture.width} x {picture.height} pixels instead of {CROP_SIZE} x {CROP_SIZE}"
+        )
+    with picture:
+        return np.asarray(picture.convert("L").resize((GREY_SIZE, GREY_SIZE), Image.Resampling.BOX))

@@ -1,0 +1,89 @@
+"""The pictures as one array on disk: decoded, padded and resized once, then read by every run.
+
+The array is a memory-mapped `.npy` file, so that a run reads what it needs and memory stays small whatever the
+number of faces. A face takes 3 x size x size bytes: 27 kB at 96 pixels, 48 kB at 128, 147 kB at 224.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from ..errors import UserError
+from ..files import digest, replacing
+from .dataset import Dataset
+from .index import CROP_SIZE
+
+PADDED_SIZE = 224  # pixels: the crops are padded with black from 200, as published
+
+
+def prepare_picture(picture: Image.Image, size: int) -> np.ndarray:
+    """Pads a 200 x 200 crop to 224 x 224 with black and resizes it.
+
+    Args:
+        picture: the crop, in any colour mode.
+        size: side of the result in pixels.
+
+    Returns:
+        uint8 `[size, size, 3]`.
+    """
+    margin = (PADDED_SIZE - CROP_SIZE) // 2
+    padded = Image.new("RGB", (PADDED_SIZE, PADDED_SIZE))
+    padded.paste(picture.convert("RGB"), (margin, margin))
+    if size != PADDED_SIZE:
+        padded = padded.resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(padded)
+
+
+def read_picture(folder: Path, path: str) -> Image.Image:
+    """Reads one usable face as an RGB picture of 200 x 200 pixels."""
+    with Image.open(folder / path) as picture:
+        return picture.convert("RGB")
+
+
+def open_pixels(
+    dataset: Dataset, faces: pd.DataFrame, size: int, progress: Callable[[int, int], None] | None = None
+) -> np.ndarray:
+    """Opens the array of `faces` at `size`, making it the first time.
+
+    Args:
+        dataset: the dataset the faces belong to.
+        faces: rows of its face table; the array has their order.
+        size: side of the pictures in pixels.
+        progress: called with (done, total) while the array is made.
+
+    Returns:
+        A read-only memory map, uint8 `[len(faces), size, size, 3]`.
+
+    Raises:
+        UserError: if the disk has no room for it.
+    """
+    path = dataset.storage / f"pixels-{size}-{digest(faces['file'].to_list())}.npy"
+    if not path.exists():
+        _make(dataset, faces, size, path, progress)
+    return np.load(path, mmap_mode="r")
+
+
+def _make(dataset: Dataset, faces: pd.DataFrame, size: int, path: Path, progress: Callable | None) -> None:
+    needed, free = 3 * size * size * len(faces), shutil.disk_usage(dataset.storage).free
+    if needed > free * 0.95:
+        raise UserError(
+            f"The pictures need {needed / 1e9:.1f} GB at {size} pixels, and {dataset.storage} has {free / 1e9:.1f} GB "
+            "free. Free some space, move the runs with UTKFACE_MT_RUNS, or use fewer faces with --limit."
+        )
+    with replacing(path) as temporary:
+        array = np.lib.format.open_memmap(temporary, "w+", np.uint8, (len(faces), size, size, 3))
+
+        def fill(position: int) -> None:
+            array[position] = prepare_picture(read_picture(dataset.folder, faces["path"].iloc[position]), size)
+
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            for done, _ in enumerate(pool.map(fill, range(len(faces))), start=1):
+                if progress:
+                    progress(done, len(faces))
+        array.flush()

@@ -1,0 +1,91 @@
+"""The split: training, validation, calibration, test; stratified, and no face on both sides.
+
+70 % of the faces train and 15 % test. The 15 % between them serve two purposes that must not share faces: two thirds
+decide when training stops and which hyperparameters win (`validation`), one third calibrates intervals and
+probabilities afterwards (`calibration`).
+"""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+
+from ..errors import UserError
+from ..labels import AGE_GROUPS, age_group
+
+PARTS = ("train", "validation", "calibration", "test")
+_FOLDS = {20: (14, 2, 1, 3), 7: (4, 1, 1, 1)}  # number of folds: how many of them each part gets
+
+
+def strata(faces: pd.DataFrame) -> pd.Series:
+    """The stratum of each face, such as `Female 20-29 2`: gender x age group x race.
+
+    Args:
+        faces: with columns `age`, `gender`, `race`.
+    """
+    group = age_group(faces["age"]).cat.codes
+    return faces["gender"] * 100 + group * 10 + faces["race"]
+
+
+def assign_parts(faces: pd.DataFrame, seed: int = 0) -> pd.Series:
+    """Assigns each face to one of `PARTS`.
+
+    Uses scikit-learn's `StratifiedGroupKFold` with 20 folds (7 where a dataset is too small for that), the group
+    being the near-duplicate cluster and the class the stratum.
+
+    Args:
+        faces: with columns `age`, `gender`, `race`, `cluster`.
+        seed: of the order in which clusters are dealt out.
+
+    Returns:
+        A categorical series named `part`.
+
+    Raises:
+        UserError: if there are too few faces to split.
+    """
+    stratum = strata(faces)
+    largest = int(stratum.value_counts().max()) if len(faces) else 0
+    folds = next((count for count in _FOLDS if largest >= count and len(faces) >= 10 * count), None)
+    if folds is None:
+        raise UserError(
+            f"{len(faces)} usable faces are too few to split by gender, age group and race; use at least 70, better 300."
+        )
+    part_of_fold = np.repeat(np.arange(len(PARTS)), _FOLDS[folds])
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    codes = np.empty(len(faces), np.int8)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class")  # rare strata are expected
+        for fold, (_, members) in enumerate(splitter.split(faces, stratum, faces["cluster"])):
+            codes[members] = part_of_fold[fold]
+    return pd.Series(pd.Categorical.from_codes(codes, list(PARTS), ordered=True), index=faces.index, name="part")
+
+
+def limit_faces(faces: pd.DataFrame, limit: int, seed: int = 0) -> pd.DataFrame:
+    """Draws `limit` faces that keep the strata: a systematic sample along the faces sorted by stratum.
+
+    Each stratum keeps its share to within one face.
+
+    Args:
+        faces: the face table.
+        limit: how many to keep; 0 or more than there are keeps all.
+        seed: of the order within a stratum.
+
+    Raises:
+        UserError: if `limit` is negative.
+    """
+    if limit < 0:
+        raise UserError(f"limit={limit} should be 0 (no limit) or a number of faces.")
+    if limit == 0 or limit >= len(faces):
+        return faces
+    shuffled = faces.iloc[np.random.default_rng(seed).permutation(len(faces))]
+    ordered = shuffled.iloc[np.argsort(strata(shuffled).to_numpy(), kind="stable")]
+    positions = (np.arange(limit) + 0.5) * len(ordered) / limit
+    return ordered.iloc[positions.astype(int)].sort_index()
+
+
+def composition(faces: pd.DataFrame, part: pd.Series) -> pd.DataFrame:
+    """The share of each age group and gender in every part, in per cent of the part: for tables and figures."""
+    group = pd.Categorical(age_group(faces["age"]), categories=AGE_GROUPS, ordered=True)
+    table = pd.crosstab([faces["gender"], group], part, normalize="columns", dropna=False)
+    return 100 * table

@@ -1,0 +1,8 @@
+"""The one exception that means: the user can mend this."""
+
+
+class UserError(Exception):
+    """A mistake in what the user gave: a file, a value, an order of steps.
+
+    Its message names the file or value and says what to do. The command line prints it without a traceback.
+    """

@@ -1,0 +1,1 @@
+"""Scores with intervals, by group, calibration, explanations."""

@@ -1,0 +1,1 @@
+"""The network: backbone, heads, losses, weights, and the changes made to training pictures."""

@@ -1,0 +1,132 @@
+"""The backbones: which there are, how they are built, and where their weights come from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from ..errors import UserError
+from ..files import file_digest
+
+_BUNDLED = {("mobilenet_v2", 0.35): Path(__file__).with_name("drawn_faces_mobilenet_v2_035.weights.h5")}
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A candidate backbone.
+
+    Attributes:
+        title: name for people.
+        constructor: name in `keras.applications`.
+        rescale: whether it expects pixels in -1 to 1; otherwise it takes 0 to 255 and rescales by itself.
+        has_width: whether it has a width multiplier.
+    """
+
+    title: str
+    constructor: str
+    rescale: bool
+    has_width: bool = False
+
+
+BACKBONES = {
+    "mobilenet_v2": Backbone("MobileNetV2", "MobileNetV2", rescale=True, has_width=True),
+    "mobilenet_v3_small": Backbone("MobileNetV3-Small", "MobileNetV3Small", rescale=False),
+    "mobilenet_v3_large": Backbone("MobileNetV3-Large", "MobileNetV3Large", rescale=False),
+    "efficientnet_v2_b0": Backbone("EfficientNetV2-B0", "EfficientNetV2B0", rescale=False),
+    "nasnet_mobile": Backbone("NASNetMobile", "NASNetMobile", rescale=True),
+    "resnet50_v2": Backbone("ResNet50V2", "ResNet50V2", rescale=True),
+}
+
+
+def get_backbone(name: str) -> Backbone:
+    """Looks a backbone up.
+
+    Raises:
+        UserError: if there is none of that name.
+    """
+    if name not in BACKBONES:
+        raise UserError(f"There is no backbone {name!r}; choose one of {', '.join(BACKBONES)}.")
+    return BACKBONES[name]
+
+
+def weights_identity(weights: str) -> str:
+    """Turns what the user named into what an experiment records.
+
+    Args:
+        weights: `imagenet`, `bundled`, `none`, or the path of a `.weights.h5` file.
+
+    Returns:
+        The name itself, or for a file its name and the start of its SHA-256: no path, so that results can be shared.
+
+    Raises:
+        UserError: if the file does not exist or has another ending.
+    """
+    if weights in ("imagenet", "bundled", "none"):
+        return weights
+    path = Path(weights).expanduser()
+    if not path.is_file() or not path.name.endswith(".weights.h5"):
+        raise UserError(f"weights={weights!r} is neither imagenet, bundled or none, nor an existing .weights.h5 file.")
+    return f"{path.name}@{file_digest(path)[:12]}"
+
+
+def build_backbone(name: str, width: float, image_size: int, weights: str, path: Path | None = None) -> keras.Model:
+    """Builds a backbone without its classifier and loads its weights.
+
+    Args:
+        name: key of `BACKBONES`.
+        width: width multiplier, where the backbone has one.
+        image_size: side of the pictures in pixels.
+        weights: an identity as `weights_identity` gives it.
+        path: the file behind the identity, if it is one of a file.
+
+    Returns:
+        A model from `[n, image_size, image_size, 3]` to a feature map `[n, h, w, channels]`, named `backbone`.
+
+    Raises:
+        UserError: if the weights cannot be had or do not fit. Random weights are used only for `none`.
+    """
+    backbone = get_backbone(name)
+    options = {"input_shape": (image_size, image_size, 3), "include_top": False}
+    if backbone.has_width:
+        options["alpha"] = width
+    if backbone.constructor.startswith("MobileNetV3"):
+        options["include_preprocessing"] = True
+    constructor = getattr(keras.applications, backbone.constructor)
+    if weights == "imagenet":
+        return _imagenet(constructor, backbone, options)
+    file = _weights_file(name, width, weights, path)
+    network = constructor(weights=None, name="backbone", **options)
+    if file is not None:
+        try:
+            network.load_weights(file)
+        except (ValueError, OSError) as error:
+            raise UserError(
+                f"{file} does not fit {backbone.title} at width {width:g}: {str(error).splitlines()[0]}"
+            ) from error
+    return network
+
+
+def _weights_file(name: str, width: float, weights: str, path: Path | None) -> Path | None:
+    if weights == "none":
+        return None
+    if weights == "bundled":
+        if (name, width) not in _BUNDLED:
+            raise UserError(
+                f"No weights are bundled for {get_backbone(name).title} at width {width:g}. "
+                "Use imagenet, or the path of a .weights.h5 file."
+            )
+        return _BUNDLED[name, width]
+    if path is None:
+        raise UserError(f"The experiment starts from the weights {weights}: give that file's path as the weights.")
+    return path
+
+
+def _imagenet(constructor: Callable, backbone: Backbone, options: dict) -> keras.Model:
+    try:
+        return constructor(weights="imagenet", name="backbone", **options)
+    except Exception as error:
+        raise UserError(
+            f"The ImageNet weights of {backbone.title} could not be downloaded ({str(error).splitlines()[0]}). "
+            "Check the network, or give a .weights.h5 file with --weights."
+        ) from error

@@ -1,0 +1,95 @@
+"""The network: pictures in, a backbone, and two heads named `age` and `gender` out."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from ..config import Experiment
+from ..data.batches import AgeScale
+from ..labels import OLDEST
+from .backbones import build_backbone, get_backbone
+
+YEARS = np.arange(OLDEST + 1)  # the age head's classes when it is a distribution: 0 to 116
+
+
+def build_network(experiment: Experiment, weights_path: Path | None = None) -> keras.Model:
+    """Builds the network of an experiment.
+
+    Args:
+        experiment: says backbone, heads, and how much of the backbone learns.
+        weights_path: the file behind `experiment.weights`, if it names one.
+
+    Returns:
+        A functional model from float32 `[n, size, size, 3]` in 0 to 255 to a dictionary: `gender` `[n, 1]`, the
+        probability of code 1; `age` `[n, 1]` in standard units, or `[n, 117]`, a distribution over `YEARS`.
+
+    Raises:
+        UserError: if the weights cannot be had.
+    """
+    keras.utils.set_random_seed(experiment.seed)
+    size = experiment.image_size
+    backbone = build_backbone(experiment.backbone, experiment.width, size, experiment.weights, weights_path)
+    _set_trainable(backbone, experiment)
+    inputs = keras.Input((size, size, 3), name="picture")
+    pixels = inputs
+    if get_backbone(experiment.backbone).rescale:
+        pixels = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(inputs)
+    frozen_statistics = experiment.normalisation == "frozen" or experiment.fine_tune == 0
+    feature_map = backbone(pixels, training=False) if frozen_statistics else backbone(pixels)
+    features = keras.layers.GlobalAveragePooling2D(name="features")(feature_map)
+    return keras.Model(inputs, _heads(features, experiment), name="age_and_gender")
+
+
+def build_heads(feature_count: int, experiment: Experiment) -> keras.Model:
+    """The heads alone, from pooled features `[n, feature_count]`: what a frozen backbone's training needs."""
+    keras.utils.set_random_seed(experiment.seed)
+    features = keras.Input((feature_count,), name="features")
+    return keras.Model(features, _heads(features, experiment), name="heads")
+
+
+def copy_heads(source: keras.Model, target: keras.Model) -> None:
+    """Copies the weights of both heads from one model to another."""
+    for name in ("age", "gender"):
+        target.get_layer(name).set_weights(source.get_layer(name).get_weights())
+
+
+def feature_model(network: keras.Model) -> keras.Model:
+    """The part of a network that turns pictures into pooled features."""
+    return keras.Model(network.inputs, network.get_layer("features").output, name="picture_to_features")
+
+
+def _heads(features: keras.KerasTensor, experiment: Experiment) -> dict[str, keras.KerasTensor]:
+    dropped = keras.layers.Dropout(experiment.dropout, seed=experiment.seed, name="dropout")(features)
+    gender = keras.layers.Dense(1, activation="sigmoid", name="gender")(dropped)
+    if experiment.age_head == "distribution":
+        age = keras.layers.Dense(len(YEARS), activation="softmax", name="age")(dropped)
+    else:
+        age = keras.layers.Dense(1, name="age")(dropped)
+    return {"age": age, "gender": gender}
+
+
+def _set_trainable(backbone: keras.Model, experiment: Experiment) -> None:
+    """Freezes the layers nearest to the picture, and leaves the share `fine_tune` nearest to the output learning."""
+    frozen = round(len(backbone.layers) * (1 - experiment.fine_tune))
+    for layer in backbone.layers[:frozen]:
+        layer.trainable = False
+    if frozen == len(backbone.layers):
+        backbone.trainable = False
+
+
+def ages_in_years(output: np.ndarray, experiment: Experiment, scale: AgeScale) -> np.ndarray:
+    """Turns the age head's output into years.
+
+    A distribution is decoded by its expectation, which the training loss pulls to the true age.
+
+    Args:
+        output: `[n, 1]` or `[n, 117]`.
+        experiment: says which of the two it is.
+        scale: the training set's.
+
+    Returns:
+        float64 `[n]`, within 1 and 116 years.
+    """
+    years = output @ YEARS if experiment.age_head == "distribution" else scale.years(output[:, 0])
+    return np.clip(np.asarray(years, np.float64), 1, OLDEST)

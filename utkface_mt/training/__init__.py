@@ -1,0 +1,1 @@
+"""Training: fitting with resume, frozen-backbone features, learning-rate schedules, hyperparameter search."""

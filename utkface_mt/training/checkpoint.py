@@ -1,0 +1,123 @@
+"""Stopping and going on: a training run's whole state, written after each epoch."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from ..errors import UserError
+from ..files import replacing, write_json
+
+KEPT = 2  # the newest checkpoint and the one before it
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Saves the state after each epoch, keeps the best weights, and stops when patience runs out.
+
+    The state is everything a later epoch depends on: weights, the optimiser's variables (its learning rate among
+    them), the plateau counters and the history so far. Best epoch and patience follow from the history.
+    """
+
+    def __init__(self, folder: Path, patience: int, plateau: keras.callbacks.ReduceLROnPlateau | None = None) -> None:
+        """Prepares; `restore` then continues an earlier run if there is one.
+
+        Args:
+            folder: where the state is kept.
+            patience: epochs without a lower validation loss after which training stops.
+            plateau: the callback whose counters belong to the state.
+        """
+        super().__init__()
+        self.folder, self.patience, self.plateau = folder, patience, plateau
+        self.history: list[dict[str, float]] = []
+        self._plateau_state: dict[str, Any] = {}
+        self._started = 0.0
+
+    @property
+    def best_weights(self) -> Path:
+        """The weights of the best epoch so far."""
+        return self.folder / "best.weights.h5"
+
+    @property
+    def finished(self) -> bool:
+        """Whether patience has run out."""
+        losses = [epoch["val_loss"] for epoch in self.history]
+        return bool(losses) and len(losses) - 1 - int(np.argmin(losses)) >= self.patience
+
+    def restore(self, model: keras.Model) -> int:
+        """Puts the newest readable state into a compiled and built model.
+
+        Returns:
+            The epoch to go on with; 0 if there is no state.
+        """
+        for path in sorted(self.folder.glob("epoch-*.npz"), reverse=True):
+            try:
+                with np.load(path) as saved:
+                    state = json.loads(str(saved["state"]))
+                    values = [saved[f"v{number}"] for number in range(len(saved.files) - 1)]
+                _assign(model, values)
+            except (OSError, ValueError, KeyError, EOFError) as error:
+                print(f"Checkpoint {path.name} is damaged ({error}); the one before it is used.")
+                continue
+            self.history, self._plateau_state = state["history"], state["plateau"]
+            return len(self.history)
+        return 0
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Restores the plateau counters, which Keras resets here."""
+        if self.plateau is not None:
+            for name, value in self._plateau_state.items():
+                setattr(self.plateau, name, value)
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Starts the epoch's clock."""
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Records the epoch, saves the state, and stops a run that no longer improves or has diverged."""
+        row = {name: float(value) for name, value in (logs or {}).items()}
+        if not all(np.isfinite(value) for value in row.values()):
+            raise UserError(
+                f"Training diverged in epoch {epoch + 1}: the loss is not a number. Lower the learning rate."
+            )
+        row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        row["seconds"] = round(time.perf_counter() - self._started, 3)
+        self.history.append(row)
+        if row["val_loss"] <= min(past["val_loss"] for past in self.history):
+            with replacing(self.best_weights) as temporary:
+                self.model.save_weights(temporary)
+        self._save(epoch)
+        if self.finished:
+            self.model.stop_training = True
+
+    def _save(self, epoch: int) -> None:
+        counters = {}
+        if self.plateau is not None:
+            counters = {name: getattr(self.plateau, name) for name in ("wait", "best", "cooldown_counter")}
+        state = {"history": self.history, "plateau": {name: float(value) for name, value in counters.items()}}
+        values = {f"v{number}": value.numpy() for number, value in enumerate(_variables(self.model))}
+        with replacing(self.folder / f"epoch-{epoch:04d}.npz") as temporary:
+            np.savez(temporary, state=json.dumps(state), **values)
+        for old in sorted(self.folder.glob("epoch-*.npz"))[:-KEPT]:
+            old.unlink()
+        write_json(self.folder / "history.json", self.history)
+
+    def clear(self) -> None:
+        """Removes the states of a run that is complete; best weights and history stay."""
+        for path in self.folder.glob("epoch-*.npz"):
+            path.unlink()
+
+
+def _variables(model: keras.Model) -> list:
+    """Everything a step changes: weights, then the optimiser's variables (random layers' counters among the former)."""
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _assign(model: keras.Model, values: list[np.ndarray]) -> None:
+    variables = _variables(model)
+    if len(variables) != len(values):
+        raise ValueError(f"it holds {len(values)} variables, the model has {len(variables)}")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,0 +1,111 @@
+"""Fitting a network: the same code for pictures and for the features of a frozen backbone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ..config import Experiment
+from ..data.batches import AgeScale, training_batches
+from ..model.augment import get_augment
+from ..model.losses import loss_weights, sample_weights, targets, task_losses
+from .checkpoint import Checkpoints
+from .schedule import build_optimizer, plateau_callback
+
+History = list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What is learnt from and what decides when to stop.
+
+    Attributes:
+        source: pictures uint8 `[n, size, size, 3]` or features float32 `[n, d]`.
+        train: positions of the training faces in `source`.
+        validation: positions of the validation faces.
+        ages: in years, `[n]`.
+        genders: codes, `[n]`.
+        scale: the training ages' mean and deviation.
+    """
+
+    source: np.ndarray
+    train: np.ndarray
+    validation: np.ndarray
+    ages: np.ndarray
+    genders: np.ndarray
+    scale: AgeScale
+
+
+def fit(
+    model: keras.Model,
+    data: TrainingData,
+    experiment: Experiment,
+    folder: Path,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> History:
+    """Trains a model, going on from the last finished epoch if `folder` holds one, and loads the best weights.
+
+    Args:
+        model: with the outputs `age` and `gender`.
+        data: as above; its `source` fits the model's input.
+        experiment: says everything else.
+        folder: for checkpoints; one training run has one folder.
+        callbacks: further Keras callbacks, such as a pruner's.
+
+    Returns:
+        One dictionary an epoch: losses, their parts, learning rate at its end, seconds.
+
+    Raises:
+        UserError: if the loss stops being a number.
+    """
+    steps = -(-len(data.train) // experiment.batch_size)
+    model.compile(
+        optimizer=build_optimizer(experiment, steps),
+        loss=task_losses(experiment),
+        loss_weights=loss_weights(experiment),
+        metrics={"gender": [keras.metrics.BinaryAccuracy(name="accuracy")]},
+        jit_compile=False,
+    )
+    model.optimizer.build(model.trainable_variables)
+    plateau = plateau_callback(experiment) if experiment.scheduler == "plateau" else None
+    checkpoints = Checkpoints(folder, experiment.patience, plateau)
+    start = checkpoints.restore(model)
+    if start < experiment.epochs and not checkpoints.finished:
+        model.fit(
+            _batches(data, experiment, start),
+            epochs=experiment.epochs,
+            initial_epoch=start,
+            steps_per_epoch=steps,
+            validation_data=_validation_batches(data, experiment),
+            callbacks=[*([plateau] if plateau else []), checkpoints, *callbacks],
+            verbose=0,
+        )
+    model.load_weights(checkpoints.best_weights)
+    checkpoints.clear()
+    return checkpoints.history
+
+
+def _batches(data: TrainingData, experiment: Experiment, start: int) -> tf.data.Dataset:
+    rows = data.train
+    return training_batches(
+        data.source,
+        rows,
+        targets(data.ages[rows], data.genders[rows], experiment, data.scale),
+        sample_weights(data.genders[rows], experiment),
+        batch_size=experiment.batch_size,
+        epochs=experiment.epochs,
+        seed=experiment.seed,
+        start_epoch=start,
+        augment=get_augment(experiment.augment),
+    )
+
+
+def _validation_batches(data: TrainingData, experiment: Experiment) -> tf.data.Dataset:
+    """The validation faces once, unchanged and unweighted, in batches of a fixed size."""
+    rows = data.validation
+    expected = targets(data.ages[rows], data.genders[rows], experiment, data.scale)
+    even = {name: np.ones(len(rows), np.float32) for name in expected}
+    return training_batches(data.source, rows, expected, even, batch_size=64, epochs=1, seed=0)
