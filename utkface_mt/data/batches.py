@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
+
+from ..backend import tf
 
 AUGMENT_DRAWS = 24  # uniform numbers drawn for each face and epoch
 

@@ -74,7 +74,9 @@ def _extract(archive: Path, storage: Path, members: Callable, progress: Progress
             count += 1
             written += size
             if count > MOST_MEMBERS or written > MOST_BYTES:
-                raise UserError(f"{archive} holds more than {MOST_MEMBERS} files or {MOST_BYTES >> 30} GiB: no UTKFace.")
+                raise UserError(
+                    f"{archive} holds more than {MOST_MEMBERS} files or {MOST_BYTES >> 30} GiB: no UTKFace."
+                )
             destination = temporary / _safe(name, archive)
             destination.parent.mkdir(parents=True, exist_ok=True)
             with destination.open("wb") as output:

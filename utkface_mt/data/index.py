@@ -92,7 +92,9 @@ def _examine(folder: Path, path: str) -> tuple[tuple, np.ndarray]:
         digest = hashlib.sha256(data).hexdigest()
         grey = _small_grey(data)
     except OSError as error:
-        problem = f"the file cannot be read ({error.strerror})" if error.errno else "the picture is truncated or damaged"
+        problem = (
+            f"the file cannot be read ({error.strerror})" if error.errno else "the picture is truncated or damaged"
+        )
     except (ValueError, SyntaxError, Image.DecompressionBombError) as error:
         problem = str(error)
     readable = [text.encode("utf-8", "replace").decode() for text in (path, name)]

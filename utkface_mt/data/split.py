@@ -49,7 +49,7 @@ def assign_parts(faces: pd.DataFrame, seed: int = 0) -> pd.Series:
     folds = next((count for count in _FOLDS if largest >= count and len(faces) >= 10 * count), None)
     if folds is None:
         raise UserError(
-            f"{len(faces)} usable faces are too few to split by gender, age group and race; use at least 70, better 300."
+            f"{len(faces)} usable faces are too few to split by gender, age group and race; use 300 or more."
         )
     part_of_fold = np.repeat(np.arange(len(PARTS)), _FOLDS[folds])
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)

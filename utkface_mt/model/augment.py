@@ -7,8 +7,7 @@ All of a picture's shifts and turns are one projective transform, so it is resam
 import math
 from dataclasses import dataclass
 
-import tensorflow as tf
-
+from ..backend import tf
 from ..data.batches import Augment
 
 

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
-
+from ..backend import keras
 from ..errors import UserError
 from ..files import file_digest
 
@@ -107,16 +106,25 @@ def build_backbone(name: str, width: float, image_size: int, weights: str, path:
     return network
 
 
+def bundled_path(name: str, width: float) -> Path:
+    """The weights that come with the package for a backbone.
+
+    Raises:
+        UserError: if there are none for it.
+    """
+    if (name, width) not in _BUNDLED:
+        raise UserError(
+            f"No weights are bundled for {get_backbone(name).title} at width {width:g}. "
+            "Use imagenet, or the path of a .weights.h5 file."
+        )
+    return _BUNDLED[name, width]
+
+
 def _weights_file(name: str, width: float, weights: str, path: Path | None) -> Path | None:
     if weights == "none":
         return None
     if weights == "bundled":
-        if (name, width) not in _BUNDLED:
-            raise UserError(
-                f"No weights are bundled for {get_backbone(name).title} at width {width:g}. "
-                "Use imagenet, or the path of a .weights.h5 file."
-            )
-        return _BUNDLED[name, width]
+        return bundled_path(name, width)
     if path is None:
         raise UserError(f"The experiment starts from the weights {weights}: give that file's path as the weights.")
     return path

@@ -1,12 +1,13 @@
 """What the network is trained to lower: one loss for each task, and their weights."""
 
-import keras
 import numpy as np
-from keras import ops
 
+from ..backend import keras
 from ..config import Experiment
 from ..data.batches import AgeScale
 from .network import YEARS
+
+ops = keras.ops
 
 LABEL_DEVIATION = 2.0  # years: width of the Gaussian that stands for one age label
 EXPECTATION_SHARE = 0.1  # weight of a year of error in the expected age against a nat of divergence

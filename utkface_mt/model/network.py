@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import keras
 import numpy as np
 
+from ..backend import keras
 from ..config import Experiment
 from ..data.batches import AgeScale
 from ..labels import OLDEST

@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
+from ..backend import keras
 from ..errors import UserError
 from ..files import replacing, write_json
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import keras
 import numpy as np
 
+from ..backend import keras
 from ..data.batches import prediction_batches
 from ..files import replacing
 from ..model.network import feature_model

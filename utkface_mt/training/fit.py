@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
-import tensorflow as tf
 
+from ..backend import keras, tf
 from ..config import Experiment
 from ..data.batches import AgeScale, training_batches
 from ..model.augment import get_augment

@@ -1,7 +1,6 @@
 """The optimiser and how its learning rate changes."""
 
-import keras
-
+from ..backend import keras
 from ..config import Experiment
 
 WARM_UP_SHARE = 0.1  # of all steps: the rate rises linearly before the cosine falls

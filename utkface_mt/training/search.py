@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import keras
 import optuna
 from optuna_integration import KerasPruningCallback
 
+from ..backend import keras
 from ..config import Experiment
 from ..errors import UserError
 from .fit import History

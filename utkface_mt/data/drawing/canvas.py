@@ -9,7 +9,7 @@ from PIL import Image, ImageChops, ImageDraw
 
 SIZE = 200
 OVERSAMPLE = 2
-ORIGIN = (100.0, 101.0)
+ORIGIN = (100.0, 104.0)
 
 Colour = tuple[int, int, int]
 
@@ -56,7 +56,12 @@ def smooth(points, closed: bool = True) -> np.ndarray:
 
 def oval(x: float, y: float, width: float, height: float) -> np.ndarray:
     """Return the 36 outline points of an ellipse with the given centre and half axes."""
-    return _CIRCLE * (width, height) + (x, y)
+    return moved(_CIRCLE * (width, height), x, y)
+
+
+def moved(points, right: float, down: float) -> np.ndarray:
+    """Return points shifted to the right and downwards."""
+    return np.asarray(points, dtype=float) + np.array([right, down])
 
 
 def mirrored(right) -> np.ndarray:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from utkface_mt.data.drawing_canvas import Colour
-from utkface_mt.data.drawing_traits import Traits
+from .canvas import Colour
+from .traits import Traits
 
 _SKIN = ((255, 226, 205), (250, 209, 179), (234, 182, 143), (204, 145, 104), (159, 104, 74), (108, 69, 53))
 _HAIR = ((232, 196, 122), (198, 140, 74), (150, 84, 46), (104, 62, 42), (66, 43, 37), (40, 32, 36))

@@ -3,10 +3,10 @@
 import numpy as np
 from PIL import Image
 
-from utkface_mt.data.drawing_canvas import Canvas, mirrored, oval, smooth
-from utkface_mt.data.drawing_colours import Palette, mix, scaled
-from utkface_mt.data.drawing_head import Geometry
-from utkface_mt.data.drawing_traits import Traits
+from .canvas import Canvas, mirrored, moved, oval, smooth
+from .colours import Palette, mix, scaled
+from .head import Geometry
+from .traits import Traits
 
 _POSITIONS = np.linspace(-1, 1, 17)
 
@@ -17,18 +17,13 @@ def _volume(traits: Traits) -> float:
     return full * traits.hair_amount * (1 - 0.75 * traits.baldness) * (0.6 if traits.hair_length < 0.16 else 1)
 
 
-def _is_long(traits: Traits) -> bool:
-    """Return whether the hair falls beside the face."""
-    return traits.hair_length > 0.45 and traits.hair_amount > 0.55
-
-
 def _outer(traits: Traits, face: Geometry) -> np.ndarray:
     """Return the [17, 2] points of the outer contour of the hair from the left ear over the crown to the right ear."""
     volume = _volume(traits)
-    side = volume * (0.8 if _is_long(traits) else 0.3 + 0.4 * traits.curl)
+    side = volume * (0.8 if traits.has_long_hair else 0.3 + 0.4 * traits.curl)
     angle = np.pi / 2 * _POSITIONS
     bulge = np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** 0.92
-    low = face.eye_y + (-4 if _is_long(traits) else 3)
+    low = face.eye_y + (-4 if traits.has_long_hair else 3)
     tuck = np.where(np.abs(_POSITIONS) > 0.98, 1.0, 0.0) * (side + 2.5 + 0.04 * face.width)
     x = bulge * (face.width + side + 0.5 - tuck)
     y = low - (face.top + volume + low) * np.abs(np.cos(angle)) ** 0.72
@@ -58,13 +53,17 @@ def _curls(canvas: Canvas, points: np.ndarray, radius: float, colours: Palette) 
     for x, y in points:
         canvas.fill(oval(x, y, radius, radius), colours.hair)
     for x, y in points[1::2]:
-        arc = [(x - 0.6 * radius, y + 0.1 * radius), (x - 0.2 * radius, y - 0.5 * radius), (x + 0.5 * radius, y - 0.4 * radius)]
+        arc = [
+            (x - 0.6 * radius, y + 0.1 * radius),
+            (x - 0.2 * radius, y - 0.5 * radius),
+            (x + 0.5 * radius, y - 0.4 * radius),
+        ]
         canvas.stroke(arc, 1.6, colours.hair_light, 0.45, 0.9)
 
 
 def draw_back_hair(canvas: Canvas, traits: Traits, face: Geometry, colours: Palette) -> None:
     """Draw the hair behind head and shoulders, and a bun or a tail."""
-    if not _is_long(traits):
+    if not traits.has_long_hair:
         return
     volume = _volume(traits)
     width, colour = face.width + volume, colours.hair_shade
@@ -82,7 +81,7 @@ def draw_back_hair(canvas: Canvas, traits: Traits, face: Geometry, colours: Pale
         right = [(0, -face.top - volume * 0.8), (0.66 * width, -0.85 * face.top), (width, -0.3 * face.top),
                  (wide, 0.35 * face.chin), (wide - 1, 0.8 * end), (0.8 * wide, end + 2), (0, end)]  # fmt: skip
         canvas.fill(smooth(mirrored(right)), colour)
-        if traits.curl > 0.55:
+        if traits.curl > 0.62:
             heights = np.linspace(-0.3 * face.top, end - 4, max(4, round((end + 20) / 13)))
             for side in (-1, 1):
                 for y in heights:
@@ -91,7 +90,7 @@ def draw_back_hair(canvas: Canvas, traits: Traits, face: Geometry, colours: Pale
 
 def draw_front_hair(canvas: Canvas, traits: Traits, face: Geometry, colours: Palette, head: Image.Image) -> None:
     """Draw the hair on crown, forehead and temples, and its shadow on the face."""
-    if traits.baldness > 0.62 and not _is_long(traits):
+    if traits.baldness > 0.62 and not traits.has_long_hair:
         _draw_ring(canvas, traits, face, colours)
         return
     if traits.hair_amount < 0.5:
@@ -102,15 +101,15 @@ def draw_front_hair(canvas: Canvas, traits: Traits, face: Geometry, colours: Pal
     top, line = smooth(outer, False), smooth(inner, False)
     cap = np.concatenate([top, line[::-1]])
     if traits.baldness < 0.45:
-        canvas.fill(cap + (0, 3.2), scaled(colours.skin_shade, 0.9, 0.86, 0.88), 0.55, head)
-    if _is_long(traits) and traits.gather == "loose":
+        canvas.fill(moved(cap, 0, 3.2), scaled(colours.skin_shade, 0.9, 0.86, 0.88), 0.55, head)
+    if traits.covers_ears:
         _draw_locks(canvas, traits, face, colours)
     cropped = traits.hair_length < 0.16 and traits.curl < 0.8
     canvas.fill(cap, mix(colours.hair, colours.skin_shade, 0.22) if cropped else colours.hair)
     if traits.curl > 0.62 and not cropped:
-        _curls(canvas, outer[1:-1] + (0, 2), 5.5 + 3 * traits.hair_volume, colours)
+        _curls(canvas, moved(outer[1:-1], 0, 2), 5.5 + 3 * traits.hair_volume, colours)
         if traits.fringe:
-            _curls(canvas, inner[4:-4] + (0, -4), 6, colours)
+            _curls(canvas, moved(inner[4:-4], 0, -4), 6, colours)
     elif not cropped:
         _draw_strands(canvas, traits, top, line, colours)
 
@@ -146,7 +145,7 @@ def _draw_locks(canvas: Canvas, traits: Traits, face: Geometry, colours: Palette
         thick[-1] = 4
         inner = outer - thick - 0.35 * volume
         outline = np.concatenate([np.stack([outer, y], 1), np.stack([inner, y], 1)[::-1]]) * (side, 1)
-        canvas.fill(smooth(outline + (side * -1.2, 2)), scaled(colours.skin_shade, 0.85, 0.8, 0.82), 0.4)
+        canvas.fill(smooth(moved(outline, -1.2 * side, 2)), scaled(colours.skin_shade, 0.85, 0.8, 0.82), 0.4)
         canvas.fill(smooth(outline), colours.hair)
         if traits.curl > 0.62:
             _draw_ringlets(canvas, traits, outer - 0.35 * thick, y, side, colours)
@@ -155,7 +154,7 @@ def _draw_locks(canvas: Canvas, traits: Traits, face: Geometry, colours: Palette
         canvas.stroke(middle[1:], 1.5, colours.hair_shade, 0.6, 1)
         lit = side * np.cos(traits.light_angle) > 0
         if lit or traits.grey > 0.2:
-            canvas.stroke(middle[1:4] + (side * 2.5, 0), 2.4, colours.hair_light, 0.5, 1)
+            canvas.stroke(moved(middle[1:4], 2.5 * side, 0), 2.4, colours.hair_light, 0.5, 1)
 
 
 def _draw_ringlets(canvas: Canvas, traits: Traits, x, y, side: int, colours: Palette) -> None:
@@ -199,9 +198,9 @@ def draw_hat(canvas: Canvas, traits: Traits, face: Geometry, colours: Palette) -
     colour, shade = colours.accent, scaled(colours.accent, 0.8, 0.78, 0.82)
     light = mix(colour, (255, 250, 240), 0.6)
     if traits.hat == "headband":
-        arc = _outer(traits, face)[2:-2] * (0.985, 0.9) + (0, 1)
+        arc = moved(_outer(traits, face)[2:-2] * (0.985, 0.9), 0, 1)
         canvas.stroke(arc, 9, colour, 1, 0.2)
-        canvas.stroke(arc + (0, -2), 1.6, light, 0.6, 0.6)
+        canvas.stroke(moved(arc, 0, -2), 1.6, light, 0.6, 0.6)
         return
     lift = 12 + 0.5 * _volume(traits)
     dome = [(-width, low), (-0.92 * width, -0.9 * top), (-0.45 * width, -top - lift), (0, -top - lift - 3)]
@@ -216,9 +215,18 @@ def draw_hat(canvas: Canvas, traits: Traits, face: Geometry, colours: Palette) -
         canvas.fill(smooth([*rim, (0, low - 1)]), light)
         for x in np.linspace(-0.8, 0.8, 7):
             bend = 8 * x * x
-            canvas.stroke([(x * width, low - 12 + bend), (x * width, low - 3 + bend)], 1.5, colour, 0.6, 0.3, sharp=True)
+            canvas.stroke(
+                [(x * width, low - 12 + bend), (x * width, low - 3 + bend)], 1.5, colour, 0.6, 0.3, sharp=True
+            )
     else:
         x = 12 * face.yaw
-        brim = [(-0.93 * width + x, low + 1), (x, low - 14), (0.93 * width + x, low + 1), (0.6 * width + x, low + 7), (x, low + 2), (-0.6 * width + x, low + 7)]
+        brim = [
+            (-0.93 * width + x, low + 1),
+            (x, low - 14),
+            (0.93 * width + x, low + 1),
+            (0.6 * width + x, low + 7),
+            (x, low + 2),
+            (-0.6 * width + x, low + 7),
+        ]
         canvas.fill(smooth(brim), shade)
         canvas.fill(oval(x * 0.5, -top - 2, 8, 8), light, 0.9)

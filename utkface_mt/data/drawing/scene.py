@@ -3,10 +3,10 @@
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from utkface_mt.data.drawing_canvas import OVERSAMPLE, SIZE
-from utkface_mt.data.drawing_colours import Palette, mix
-from utkface_mt.data.drawing_head import light_ramp
-from utkface_mt.data.drawing_traits import Traits
+from .canvas import OVERSAMPLE, SIZE
+from .colours import Palette, mix
+from .head import light_ramp
+from .traits import Traits
 
 
 def draw_background(traits: Traits, colours: Palette) -> Image.Image:
@@ -66,7 +66,7 @@ def finished(image: Image.Image, traits: Traits) -> Image.Image:
     """Return the picture at 200 x 200 pixels, with light, tint, blur and noise."""
     image = image.reduce(OVERSAMPLE)
     if traits.tint == "grey":
-        image = Image.blend(image, image.convert("L").convert("RGB"), 0.85)
+        image = Image.blend(image, image.convert("L").convert("RGB"), 0.6)
     elif traits.tint == "warm":
         image = Image.blend(image, Image.new("RGB", image.size, (255, 190, 110)), 0.18)
     shade = light_ramp(traits, 50).resize(image.size, Image.Resampling.BILINEAR)
@@ -76,6 +76,8 @@ def finished(image: Image.Image, traits: Traits) -> Image.Image:
         image = image.filter(ImageFilter.GaussianBlur(traits.blur))
     if traits.noise > 0:
         rng = np.random.default_rng(traits.texture_seed)
-        grain = np.asarray(image, dtype=np.float32) + traits.noise * rng.standard_normal((SIZE, SIZE, 1), dtype=np.float32)
+        grain = np.asarray(image, dtype=np.float32) + traits.noise * rng.standard_normal(
+            (SIZE, SIZE, 1), dtype=np.float32
+        )
         image = Image.fromarray(grain.round().clip(0, 255).astype(np.uint8))
     return image

@@ -8,9 +8,9 @@ feature. `nuisance_targets` lists the traits that have nothing to do with age an
 import numpy as np
 from PIL import Image
 
-from utkface_mt.data.drawing_canvas import Canvas
-from utkface_mt.data.drawing_colours import palette
-from utkface_mt.data.drawing_features import (
+from .canvas import Canvas
+from .colours import palette
+from .features import (
     draw_age_lines,
     draw_beard,
     draw_brows,
@@ -19,10 +19,11 @@ from utkface_mt.data.drawing_features import (
     draw_mouth,
     draw_nose,
 )
-from utkface_mt.data.drawing_hair import draw_back_hair, draw_front_hair, draw_hat
-from utkface_mt.data.drawing_head import draw_body, draw_ears, draw_head, geometry
-from utkface_mt.data.drawing_scene import draw_background, finished
-from utkface_mt.data.drawing_traits import PATTERNS, Traits, sample_traits
+from .hair import draw_back_hair, draw_front_hair, draw_hat
+from .head import draw_body, draw_ears, draw_head, geometry
+from .sampling import sample_traits
+from .scene import draw_background, finished
+from .traits import PATTERNS, Traits
 
 __all__ = ["NUISANCE_NAMES", "Traits", "draw_face", "nuisance_targets", "sample_traits"]
 
@@ -71,7 +72,7 @@ def draw_face(traits: Traits) -> Image.Image:
     draw_body(upright, traits, face, colours)
     draw_ears(canvas, traits, face, colours)
     head = draw_head(canvas, traits, face, colours)
-    draw_age_lines(canvas, traits, face, colours, head)
+    draw_age_lines(canvas, traits, face, colours)
     draw_beard(canvas, traits, face, colours, head)
     draw_nose(canvas, traits, face, colours, head)
     draw_mouth(canvas, traits, face, colours)
@@ -99,7 +100,7 @@ def nuisance_targets(traits: Traits) -> np.ndarray:
         traits.yaw,
         traits.shift_x / 9,
         traits.shift_y / 6,
-        (traits.scale - 1.05) / 0.11,
+        (traits.scale - 1.1) / 0.11,
         (traits.smile - 0.35) / 0.65,
         2 * traits.mouth_open - 1,
         traits.gaze_x,

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageChops
 
-from utkface_mt.data.drawing_canvas import OVERSAMPLE, SIZE, Canvas, mirrored, oval, smooth
-from utkface_mt.data.drawing_colours import Palette, mix
-from utkface_mt.data.drawing_traits import Traits
+from .canvas import OVERSAMPLE, SIZE, Canvas, mirrored, oval, smooth
+from .colours import Palette, mix
+from .traits import Traits
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,13 @@ def light_ramp(traits: Traits, size: int) -> Image.Image:
 def draw_body(canvas: Canvas, traits: Traits, face: Geometry, colours: Palette) -> None:
     """Draw neck, shoulders and clothing."""
     chin, neck, growth = face.chin, face.neck, traits.growth
-    throat = [(-neck, 0.4 * chin), (neck, 0.4 * chin), (neck * 1.04, chin + 18), (0, chin + 40), (-neck * 1.04, chin + 18)]
+    throat = [
+        (-neck, 0.4 * chin),
+        (neck, 0.4 * chin),
+        (neck * 1.04, chin + 18),
+        (0, chin + 40),
+        (-neck * 1.04, chin + 18),
+    ]
     canvas.fill(throat, colours.skin)
     clip = canvas.mask(throat)
     canvas.fill(face.outline * (0.96, 1) + (face.yaw * 2, 9), colours.skin_shade, 0.9, clip)
@@ -153,13 +159,20 @@ def _draw_collar(canvas: Canvas, traits: Traits, face: Geometry, colours: Palett
         canvas.stroke([roll[0], (0, y - 4), roll[2]], 1.6, colours.clothing_light, 0.8, 0.6)
     else:
         for side in (-1, 1):
-            hood = [(side * (neck - 3), y - 10), (side * (neck + 17), y - 6), (side * (neck + 14), y + 14), (side * 3, y + 24)]
+            hood = [
+                (side * (neck - 3), y - 10),
+                (side * (neck + 17), y - 6),
+                (side * (neck + 14), y + 14),
+                (side * 3, y + 24),
+            ]
             canvas.fill(smooth(hood), mix(colours.clothing, colours.clothing_shade, 0.75))
             canvas.stroke([(side * 7, y + 20), (side * 8, y + 30), (side * 7, y + 40)], 2.2, colours.clothing_light)
 
 
 def draw_ears(canvas: Canvas, traits: Traits, face: Geometry, colours: Palette) -> None:
-    """Draw both ears; the one on the far side of a turned head is narrower."""
+    """Draw both ears unless hair hides them; the one on the far side of a turned head is narrower."""
+    if traits.covers_ears:
+        return
     middle = (face.eye_y + face.nose_y) / 2 + 1
     height = (10.5 + 1.5 * traits.growth) * traits.ear_size
     for side in (-1, 1):

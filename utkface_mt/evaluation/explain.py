@@ -1,0 +1,121 @@
+"""Why a prediction came out as it did: LIME and Grad-CAM for one face, and their average over many."""
+
+import contextlib
+import io
+from collections.abc import Callable
+
+import numpy as np
+from lime.lime_image import LimeImageExplainer
+from skimage.segmentation import slic
+
+from ..backend import keras, tf
+from ..config import Experiment
+from ..data.batches import AgeScale
+from ..model.network import YEARS, ages_in_years
+
+SEGMENTS = 60  # superpixels of a face: about as large as an eye
+TASKS = ("age", "gender")
+
+
+def lime_attribution(
+    network: keras.Model,
+    picture: np.ndarray,
+    task: str,
+    experiment: Experiment,
+    scale: AgeScale,
+    *,
+    samples: int,
+    seed: int = 0,
+) -> np.ndarray:
+    """LIME: what happens to the prediction when superpixels are greyed out (Ribeiro et al., KDD 2016).
+
+    Args:
+        network: the trained network.
+        picture: uint8 `[size, size, 3]`.
+        task: `age` (weights in years) or `gender` (in probability of female).
+        experiment: the network's.
+        scale: the training set's.
+        samples: perturbed pictures.
+        seed: of the perturbations; the same seed gives the same explanation.
+
+    Returns:
+        float32 `[size, size]`: the weight of the superpixel each pixel belongs to.
+    """
+    explainer = LimeImageExplainer(random_state=seed)
+    with contextlib.redirect_stderr(io.StringIO()):  # the released wheel draws a progress bar that cannot be turned off
+        explanation = explainer.explain_instance(
+            picture.astype(np.double),
+            _classifier(network, task, experiment, scale),
+            labels=(0,),
+            top_labels=None,
+            hide_color=128,
+            num_samples=samples,
+            batch_size=64,
+            segmentation_fn=lambda image: slic(image / 255, n_segments=SEGMENTS, compactness=12, start_label=0),
+            random_seed=seed,
+        )
+    weights = dict(explanation.local_exp[0])
+    return np.vectorize(lambda segment: weights.get(segment, 0.0), otypes=[np.float32])(explanation.segments)
+
+
+def _classifier(network: keras.Model, task: str, experiment: Experiment, scale: AgeScale) -> Callable:
+    """What LIME calls: pictures to `[n, 1]`, the number that is explained."""
+
+    def predict(pictures: np.ndarray) -> np.ndarray:
+        output = network(tf.constant(pictures, tf.float32), training=False)
+        if task == "gender":
+            return output["gender"].numpy()
+        return ages_in_years(output["age"].numpy(), experiment, scale)[:, None]
+
+    return predict
+
+
+def grad_cam(network: keras.Model, pictures: np.ndarray, task: str, experiment: Experiment) -> np.ndarray:
+    """Grad-CAM: where the last feature map raises the prediction (Selvaraju et al., ICCV 2017).
+
+    Args:
+        network: the trained network.
+        pictures: uint8 `[n, size, size, 3]`.
+        task: `age` or `gender`; for gender the log-odds of female are explained.
+        experiment: the network's.
+
+    Returns:
+        float32 `[n, size, size]`, each map between 0 and 1.
+    """
+    size = pictures.shape[1]
+    maps = _feature_maps(network, tf.constant(pictures, tf.float32))
+    with tf.GradientTape() as tape:
+        tape.watch(maps)
+        explained = _explained(network, maps, task, experiment)
+    weights = tf.reduce_mean(tape.gradient(explained, maps), axis=(1, 2), keepdims=True)
+    heat = tf.nn.relu(tf.reduce_sum(weights * maps, axis=3, keepdims=True))
+    heat = tf.image.resize(heat, (size, size))[..., 0].numpy()
+    return heat / np.maximum(heat.max(axis=(1, 2), keepdims=True), 1e-8)
+
+
+def _feature_maps(network: keras.Model, pictures: tf.Tensor) -> tf.Tensor:
+    names = [layer.name for layer in network.layers]
+    pixels = network.get_layer("rescale")(pictures) if "rescale" in names else pictures
+    return network.get_layer("backbone")(pixels, training=False)
+
+
+def _explained(network: keras.Model, maps: tf.Tensor, task: str, experiment: Experiment) -> tf.Tensor:
+    features = network.get_layer("features")(maps)
+    output = network.get_layer(task)(features)
+    if task == "gender":
+        output = tf.clip_by_value(output, 1e-6, 1 - 1e-6)
+        return tf.math.log(output / (1 - output))[:, 0]
+    if experiment.age_head == "distribution":
+        return tf.linalg.matvec(output, tf.constant(YEARS, tf.float32))
+    return output[:, 0]
+
+
+def mean_face(pictures: np.ndarray) -> np.ndarray:
+    """The average of many aligned faces, uint8 `[size, size, 3]`: no one's face, fit to be shown."""
+    return pictures.mean(axis=0).round().astype(np.uint8)
+
+
+def average_grad_cam(network: keras.Model, pictures: np.ndarray, task: str, experiment: Experiment) -> np.ndarray:
+    """The mean of `grad_cam` over many faces, in batches of 32: float32 `[size, size]`."""
+    batches = [pictures[start : start + 32] for start in range(0, len(pictures), 32)]
+    return np.concatenate([grad_cam(network, batch, task, experiment) for batch in batches]).mean(axis=0)

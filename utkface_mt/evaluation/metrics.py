@@ -1,0 +1,168 @@
+"""Scores of a table of predictions, with bootstrap intervals.
+
+Every score here is a ratio of sums over faces. The bootstrap therefore needs the sums of each near-duplicate cluster
+only: it draws clusters with replacement, as multinomial counts, and adds up their sums.
+"""
+
+import numpy as np
+import pandas as pd
+
+METRICS = ("age_mae", "age_rmse", "age_within_5", "gender_accuracy", "gender_f1_weighted")
+CONFIDENCE = 0.95
+RESAMPLES = 2000
+COLUMNS = ("file", "cluster", "race", "age_true", "age", "gender_true", "probability_female")
+
+
+def gender_predicted(predictions: pd.DataFrame) -> pd.Series:
+    """The predicted gender code: 1 where the probability is at least one half."""
+    return (predictions["probability_female"] >= 0.5).astype(int)
+
+
+def score(predictions: pd.DataFrame) -> dict[str, float]:
+    """Scores a table of predictions.
+
+    Args:
+        predictions: with the columns `age_true`, `age`, `gender_true`, `probability_female`.
+
+    Returns:
+        `age_mae` and `age_rmse` in years; `age_within_5`, the share of faces within five years (CS@5);
+        `gender_accuracy`; `gender_f1_weighted`, the F1 of both genders weighted by their counts.
+    """
+    return {name: float(value[0]) for name, value in _from_sums(_sums(predictions).sum(axis=0)[None]).items()}
+
+
+def intervals(predictions: pd.DataFrame, seed: int = 0) -> dict[str, list[float]]:
+    """95 % bootstrap intervals of `score`, near-duplicate clusters resampled as one.
+
+    Args:
+        predictions: as for `score`, and with the column `cluster`.
+        seed: of the resampling.
+
+    Returns:
+        For each metric the lower and the upper end.
+    """
+    sums, draws = _cluster_sums(predictions), _draws(predictions["cluster"].nunique(), seed)
+    return {name: _ends(values) for name, values in _from_sums(draws @ sums).items()}
+
+
+def paired_difference(first: pd.DataFrame, second: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """How much `second` differs from `first` on the same faces, by the paired bootstrap.
+
+    Args:
+        first: predictions of one model.
+        second: predictions of another on the same files.
+        seed: of the resampling.
+
+    Returns:
+        A row a metric: `difference` (second minus first), `low`, `high` (95 %).
+
+    Raises:
+        ValueError: if the files differ.
+    """
+    second = second.set_index("file").reindex(first["file"]).reset_index()
+    if len(first) != len(second) or second["age"].isna().any():
+        raise ValueError("The two tables of predictions are not of the same files.")
+    second["cluster"] = first["cluster"].to_numpy()
+    draws = _draws(first["cluster"].nunique(), seed)
+    one, two = (_from_sums(draws @ _cluster_sums(table)) for table in (first, second))
+    exact_one, exact_two = score(first), score(second)
+    rows = {name: (exact_two[name] - exact_one[name], *_ends(two[name] - one[name])) for name in METRICS}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["difference", "low", "high"])
+
+
+def mean_interval(values: pd.Series, clusters: pd.Series, seed: int = 0) -> tuple[float, float, float]:
+    """Mean and 95 % interval of any value a face has, clusters resampled as one."""
+    sums = pd.DataFrame({"value": values, "count": 1.0}).groupby(clusters.to_numpy()).sum().to_numpy()
+    totals = _draws(len(sums), seed) @ sums
+    return (float(values.mean()), *_ends(totals[:, 0] / np.maximum(totals[:, 1], 1)))
+
+
+def constant_predictions(train_ages: pd.Series, train_genders: pd.Series, faces: pd.DataFrame) -> pd.DataFrame:
+    """What always answering the training median and the majority gender predicts: the row any model must beat.
+
+    Args:
+        train_ages: ages of the training faces.
+        train_genders: genders of the training faces.
+        faces: the faces to predict, from the face table.
+    """
+    return predictions_table(
+        faces, np.full(len(faces), train_ages.median()), np.full(len(faces), float(train_genders.mean() >= 0.5))
+    )
+
+
+def predictions_table(faces: pd.DataFrame, ages: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
+    """Joins predictions to labels: a table with `COLUMNS`.
+
+    Args:
+        faces: rows of the face table.
+        ages: predicted, in years.
+        probabilities: of code 1 (female).
+    """
+    values = (faces["file"], faces["cluster"], faces["race"], faces["age"], ages, faces["gender"], probabilities)
+    table = pd.DataFrame({name: np.asarray(value) for name, value in zip(COLUMNS, values, strict=True)})
+    return table.round({"age": 4, "probability_female": 6})
+
+
+def by_group(predictions: pd.DataFrame, groups: pd.Series | list[pd.Series]) -> pd.DataFrame:
+    """Every score within groups, with intervals.
+
+    Args:
+        predictions: as for `intervals`.
+        groups: one or more series aligned with the predictions.
+
+    Returns:
+        A row a group: `n`, the scores, and `NAME_low`, `NAME_high` for the age error and the gender accuracy.
+    """
+    rows = {}
+    for key, members in predictions.groupby(groups, observed=True):
+        ends = intervals(members)
+        row = {"n": len(members), **score(members)}
+        for name in ("age_mae", "gender_accuracy"):
+            row[f"{name}_low"], row[f"{name}_high"] = ends[name]
+        rows[key] = row
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    names = [series.name for series in groups] if isinstance(groups, list) else [groups.name]
+    table.index.names = names
+    return table
+
+
+def _sums(predictions: pd.DataFrame) -> np.ndarray:
+    """For each face what the scores add up: `[n, 8]`."""
+    error = predictions["age"].to_numpy() - predictions["age_true"].to_numpy()
+    truth, guess = predictions["gender_true"].to_numpy(), gender_predicted(predictions).to_numpy()
+    confusion = [(truth == actual) & (guess == said) for actual in (0, 1) for said in (0, 1)]
+    columns = [np.ones(len(error)), np.abs(error), error**2, np.abs(error) <= 5, *confusion]
+    return np.stack(columns, axis=1).astype(np.float64)
+
+
+def _cluster_sums(predictions: pd.DataFrame) -> np.ndarray:
+    return pd.DataFrame(_sums(predictions)).groupby(predictions["cluster"].to_numpy()).sum().to_numpy()
+
+
+def _draws(clusters: int, seed: int) -> np.ndarray:
+    """How often each cluster is drawn in each resample: `[RESAMPLES, clusters]`."""
+    return np.random.default_rng(seed).multinomial(clusters, np.full(clusters, 1 / clusters), RESAMPLES)
+
+
+def _from_sums(sums: np.ndarray) -> dict[str, np.ndarray]:
+    """Scores from sums `[samples, 8]`."""
+    count, absolute, square, within, male_male, male_female, female_male, female_female = sums.T
+    count = np.maximum(count, 1)
+
+    def f1(hits: np.ndarray, missed: np.ndarray, false: np.ndarray) -> np.ndarray:
+        return 2 * hits / np.maximum(2 * hits + missed + false, 1e-9)
+
+    male = f1(male_male, male_female, female_male) * (male_male + male_female)
+    female = f1(female_female, female_male, male_female) * (female_male + female_female)
+    return {
+        "age_mae": absolute / count,
+        "age_rmse": np.sqrt(square / count),
+        "age_within_5": within / count,
+        "gender_accuracy": (male_male + female_female) / count,
+        "gender_f1_weighted": (male + female) / count,
+    }
+
+
+def _ends(values: np.ndarray) -> list[float]:
+    tail = (1 - CONFIDENCE) / 2
+    return [float(end) for end in np.quantile(values, [tail, 1 - tail])]

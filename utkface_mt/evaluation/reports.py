@@ -1,0 +1,65 @@
+"""The tables of the evaluation notebook."""
+
+import pandas as pd
+from fairlearn.metrics import MetricFrame
+from sklearn.metrics import accuracy_score, classification_report, mean_absolute_error, root_mean_squared_error
+
+from ..labels import GENDERS, age_group, gender_name, race_name
+from .metrics import gender_predicted
+
+
+def gender_report(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Precision, recall, F1 and support of both genders, with accuracy and averages, as scikit-learn gives them."""
+    report = classification_report(
+        predictions["gender_true"],
+        gender_predicted(predictions),
+        labels=[0, 1],
+        target_names=list(GENDERS),
+        output_dict=True,
+        zero_division=0,
+    )
+    table = pd.DataFrame(report).T
+    table.loc["accuracy", ["precision", "recall"]] = float("nan")
+    table.loc["accuracy", "support"] = len(predictions)
+    return table.astype({"support": int})
+
+
+def race_report(predictions: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+    """Age error and gender accuracy by race code.
+
+    Returns:
+        The table (a row a race), and for each metric the largest difference between two races.
+    """
+    age, gender = (
+        MetricFrame(metrics=metrics, y_true=truth, y_pred=predicted, sensitive_features=race_name(predictions["race"]))
+        for metrics, truth, predicted in (
+            (
+                {"age_mae": mean_absolute_error, "age_rmse": root_mean_squared_error},
+                predictions["age_true"],
+                predictions["age"],
+            ),
+            ({"gender_accuracy": accuracy_score}, predictions["gender_true"], gender_predicted(predictions)),
+        )
+    )
+    table = pd.concat([age.by_group, gender.by_group], axis=1).rename_axis("race")
+    table.insert(0, "n", race_name(predictions["race"]).value_counts())
+    return table, pd.concat([age.difference(), gender.difference()]).rename("largest difference")
+
+
+def age_error_grid(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Mean absolute error in years by age group (rows) and gender (columns); empty cells are not-a-number."""
+    error = (predictions["age"] - predictions["age_true"]).abs().rename("error")
+    groups = [age_group(predictions["age_true"]).rename("age group"), gender_name(predictions["gender_true"])]
+    return error.groupby(groups, observed=False).mean().unstack()
+
+
+def worst_mistakes(predictions: pd.DataFrame, count: int = 8) -> pd.DataFrame:
+    """The faces with the largest age error, largest first."""
+    error = (predictions["age"] - predictions["age_true"]).abs()
+    return predictions.assign(age_error=error).nlargest(count, "age_error")
+
+
+def confident_mistakes(predictions: pd.DataFrame, count: int = 8) -> pd.DataFrame:
+    """The faces whose gender is wrong with the highest confidence, most confident first."""
+    wrong = predictions[gender_predicted(predictions) != predictions["gender_true"]]
+    return wrong.assign(confidence=(wrong["probability_female"] - 0.5).abs() + 0.5).nlargest(count, "confidence")

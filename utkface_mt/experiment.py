@@ -1,0 +1,155 @@
+"""Running an experiment: trained once, kept by content, gone on with after a stop."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from .backend import keras
+from .config import Experiment
+from .data.batches import prediction_batches
+from .evaluation.metrics import constant_predictions, intervals, predictions_table, score
+from .files import digest, replacing
+from .model.network import ages_in_years, build_heads, build_network, copy_heads
+from .results import Result, describe_machine
+from .rows import get_row
+from .training.features import backbone_features
+from .training.fit import History, fit
+from .workspace import Workspace, library_versions, training_code_version
+
+PREDICTED_PARTS = ("validation", "calibration", "test")
+
+
+def run(
+    workspace: Workspace,
+    experiment: Experiment,
+    row: str = "",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> Result:
+    """Trains and scores an experiment, or returns what it gave before.
+
+    Without a row (trials, sweeps) only validation scores are measured. With a row, the test set is read, once for
+    this content.
+
+    Args:
+        workspace: the data and the store.
+        experiment: what to train.
+        row: the row of the table it is to become.
+        callbacks: further Keras callbacks.
+    """
+    key = workspace.key(experiment)
+    result = workspace.store.load(key)
+    network = None
+    if result is None:
+        network, history, seconds = _train(workspace, experiment, key, callbacks)
+        validation = predict_part(workspace, network, experiment, "validation")
+        result = Result(
+            key=key,
+            experiment=experiment,
+            profile=workspace.profile.name,
+            history=history,
+            validation=score(validation),
+            seconds=round(seconds, 1),
+            command=workspace.command,
+            machine=describe_machine(),
+            versions=library_versions(),
+        )
+        workspace.store.save(result)
+    if row:
+        result = _as_row(workspace, result, row, network)
+    return result
+
+
+def load_network(workspace: Workspace, result: Result) -> keras.Model:
+    """The trained network of a result."""
+    network = build_network(result.experiment, workspace.backbone_path(result.experiment))
+    network.load_weights(workspace.store.place(result.key) / "network.weights.h5")
+    return network
+
+
+def predict_part(workspace: Workspace, network: keras.Model, experiment: Experiment, part: str) -> pd.DataFrame:
+    """Predicts the faces of one part of the split: a table as `predictions_table` gives it."""
+    rows = workspace.positions(part)
+    pixels = workspace.pixels(experiment.image_size)
+    views = [False, True] if experiment.flip_average else [False]
+    outputs = []
+    for flip in views:
+        batches = prediction_batches(pixels, rows, flip=flip, crop=experiment.test_crop)
+        outputs.append(network.predict(batches, verbose=0))
+    mean = {name: np.mean([output[name] for output in outputs], axis=0) for name in ("age", "gender")}
+    ages = ages_in_years(mean["age"], experiment, workspace.scale)
+    return predictions_table(workspace.faces.iloc[rows], ages, mean["gender"][:, 0])
+
+
+def run_constant(workspace: Workspace, row: str = "00_constant") -> Result:
+    """The row of always answering the training median and the majority gender; nothing is trained."""
+    train, test = workspace.part("train"), workspace.part("test")
+    tables = {
+        part: constant_predictions(train["age"], train["gender"], faces)
+        for part, faces in (("validation", workspace.part("validation")), ("test", test))
+    }
+    entry = get_row(row)
+    result = Result(
+        key=digest(["constant", workspace.data_digest]),
+        experiment=workspace.start,
+        profile=workspace.profile.name,
+        history=[],
+        validation=score(tables["validation"]),
+        seconds=0.0,
+        row=row,
+        notebook=entry.notebook,
+        title=entry.title,
+        n_test=len(test),
+        test=score(tables["test"]),
+        ci=intervals(tables["test"]),
+        command=workspace.command,
+        machine=describe_machine(),
+        versions=library_versions(),
+    )
+    workspace.store.save_predictions(result.key, "test", tables["test"])
+    workspace.store.save(result)
+    return result
+
+
+def _train(
+    workspace: Workspace, experiment: Experiment, key: str, callbacks: Sequence
+) -> tuple[keras.Model, History, float]:
+    """Trains the whole network, or the heads alone where the backbone is frozen and the pictures never change."""
+    started = time.perf_counter()
+    folder = workspace.store.place(key)
+    network = build_network(experiment, workspace.backbone_path(experiment))
+    pixels = workspace.pixels(experiment.image_size)
+    if experiment.fine_tune == 0 and experiment.augment == "none":
+        features = _features(workspace, network, experiment, pixels)
+        heads = build_heads(features.shape[1], experiment)
+        history = fit(heads, workspace.training_data(features), experiment, folder / "training", callbacks)
+        copy_heads(heads, network)
+    else:
+        history = fit(network, workspace.training_data(pixels), experiment, folder / "training", callbacks)
+    with replacing(folder / "network.weights.h5") as temporary:
+        network.save_weights(temporary)
+    return network, history, sum(epoch["seconds"] for epoch in history) or time.perf_counter() - started
+
+
+def _features(workspace: Workspace, network: keras.Model, experiment: Experiment, pixels: np.ndarray) -> np.ndarray:
+    """The frozen backbone's features, kept with the dataset: every experiment that shares them finds them."""
+    depends_on = [experiment.backbone, experiment.width, experiment.weights, experiment.image_size]
+    name = digest([*depends_on, workspace.faces["file"].to_list(), training_code_version()])
+    return backbone_features(network, pixels, workspace.dataset.storage / f"features-{name}.npy")
+
+
+def _as_row(workspace: Workspace, result: Result, row: str, network: keras.Model | None) -> Result:
+    """Makes a result a row: measures the test set unless this content was measured before."""
+    if not result.test:
+        network = network or load_network(workspace, result)
+        tables = {part: predict_part(workspace, network, result.experiment, part) for part in PREDICTED_PARTS}
+        for part, table in tables.items():
+            workspace.store.save_predictions(result.key, part, table)
+        test = tables["test"]
+        result = replace(result, n_test=len(test), test=score(test), ci=intervals(test))
+    entry = get_row(row)
+    result = replace(result, row=row, notebook=entry.notebook, title=entry.title, final=entry.final)
+    workspace.store.save(result)
+    return result

@@ -1,0 +1,149 @@
+"""Figures of training: learning curves, the study, sweeps, augmentation, cost against accuracy."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import optuna
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from ..data.batches import epoch_draws
+from ..model.augment import get_augment
+from ..results import Result
+from .style import BLUE, GREY, ORANGE, new_axes, picture_grid
+
+
+def learning_curves(results: Mapping[str, Result]) -> Figure:
+    """Training (dashed) and validation (solid) loss by epoch, and the parts of the validation loss.
+
+    Args:
+        results: label to result.
+    """
+    figure, panels = plt.subplots(1, 3, figsize=(12, 3.6))
+    names = (("loss", "both losses, weighted"), ("age_loss", "age loss"), ("gender_loss", "gender loss"))
+    for axes, (name, title) in zip(panels, names, strict=True):
+        for number, (label, result) in enumerate(results.items()):
+            table = pd.DataFrame(result.history, index=range(1, len(result.history) + 1))
+            axes.plot(table[f"val_{name}"], color=f"C{number}", label=label)
+            axes.plot(table[name], color=f"C{number}", linestyle="--", alpha=0.7)
+        axes.set(xlabel="epoch", ylabel="loss", title=title.capitalize())
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    panels[0].plot([], [], color=GREY, label="validation")
+    panels[0].plot([], [], color=GREY, linestyle="--", label="training")
+    panels[0].legend(fontsize=9)
+    return figure
+
+
+def learning_rates(results: Mapping[str, Result]) -> Figure:
+    """The learning rate at the end of each epoch, and the validation loss beside it."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6))
+    for label, result in results.items():
+        epochs = range(1, len(result.history) + 1)
+        left.plot(epochs, [epoch["learning_rate"] for epoch in result.history], marker="o", markersize=4, label=label)
+        right.plot(epochs, [epoch["val_loss"] for epoch in result.history], marker="o", markersize=4, label=label)
+    left.set(xlabel="epoch", ylabel="learning rate", yscale="log", title="What the scheduler does")
+    right.set(xlabel="epoch", ylabel="validation loss", title="What comes of it")
+    left.legend()
+    return figure
+
+
+def study_figures(study: optuna.Study) -> list[Figure]:
+    """Optuna's optimisation history, parameter importances and slices.
+
+    The importances are left out where a study has too few completed trials to tell.
+    """
+    from optuna.visualization import matplotlib as plots
+
+    completed = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+    figures = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # optuna marks its matplotlib plots as experimental
+        figures.append(_resized(plots.plot_optimization_history(study), 7, 3.6))
+        if len(completed) > 3:
+            figures.append(_resized(plots.plot_param_importances(study), 7, 3.6))
+        figures.append(_resized(plots.plot_slice(study), 14, 3.2))
+    return figures
+
+
+def _resized(axes: plt.Axes | np.ndarray, width: float, height: float) -> Figure:
+    figure = np.atleast_1d(np.asarray(axes, dtype=object)).flat[0].figure
+    figure.set_size_inches(width, height)
+    return figure
+
+
+def augmentation_grid(
+    picture: np.ndarray, strengths: Sequence[str] = ("standard", "strong"), columns: int = 8
+) -> Figure:
+    """One picture, and what each strength of augmentation makes of it in several epochs.
+
+    Args:
+        picture: uint8 `[size, size, 3]`.
+        strengths: names as in `Experiment.augment`, a row each.
+        columns: pictures in a row; the first is the original.
+    """
+    pictures, titles = [], []
+    for strength in strengths:
+        draws = np.concatenate([epoch_draws(1, 0, epoch) for epoch in range(columns - 1)])
+        changed = get_augment(strength)(np.repeat(picture[None].astype(np.float32), columns - 1, axis=0), draws)
+        pictures += [picture, *changed.numpy().astype(np.uint8)]
+        titles += ["original", *(f"{strength}, epoch {number}" for number in range(1, columns))]
+    return picture_grid(pictures, titles, columns)
+
+
+def loss_weight_sweep(results: Sequence[Result]) -> Figure:
+    """Validation age error and gender accuracy against the weight of the gender loss."""
+    figure, left = new_axes(7.5, 3.8)
+    shares = [100 * result.experiment.gender_share for result in results]
+    left.plot(shares, [result.validation["age_mae"] for result in results], "o-", color=BLUE)
+    left.set(xlabel="weight of the gender loss in % (age gets the rest)", title="What the loss weights trade")
+    left.set_ylabel("age MAE in years (validation)", color=BLUE)
+    right = left.twinx()
+    right.plot(shares, [100 * result.validation["gender_accuracy"] for result in results], "s--", color=ORANGE)
+    right.set_ylabel("gender accuracy in % (validation)", color=ORANGE)
+    right.grid(False)
+    left.axvline(45, color=GREY, linewidth=1, linestyle=":")
+    left.annotate(
+        "published", (45, left.get_ylim()[0]), xytext=(3, 4), textcoords="offset points", color=GREY, fontsize=9
+    )
+    return figure
+
+
+def class_weights(table: pd.DataFrame) -> Figure:
+    """Faces and their total weight in the gender loss, before and after balancing.
+
+    Args:
+        table: index gender; columns `faces` and `balanced` (sums of weights).
+    """
+    figure, axes = new_axes(6, 3.4)
+    long = table.rename(columns={"faces": "as they are", "balanced": "balanced"}).reset_index(names="gender")
+    long = long.melt("gender", var_name="weights", value_name="total")
+    sns.barplot(long, x="gender", y="total", hue="weights", ax=axes)
+    axes.set(xlabel="", ylabel="total weight in the gender loss", title="How much each gender counts")
+    axes.legend(title=None, loc="lower right", frameon=True)
+    return figure
+
+
+def cost_against_accuracy(table: pd.DataFrame) -> Figure:
+    """Backbones by multiply-adds and speed; those that were probed with their age error.
+
+    Args:
+        table: as `utkface_mt.training.backbone_costs.comparison` gives it.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
+    left.scatter(table["mega_multiply_adds"], table["inference_images_per_second"], color=BLUE)
+    for name, row in table.iterrows():
+        left.annotate(name, (row["mega_multiply_adds"], row["inference_images_per_second"]), xytext=(4, 4),
+                      textcoords="offset points", fontsize=8)  # fmt: skip
+    left.set(xscale="log", yscale="log", xlabel="million multiply-adds a picture", ylabel="pictures a second",
+             title="What a backbone costs")  # fmt: skip
+    probed = table.dropna(subset=["age_mae"])
+    right.scatter(probed["mega_multiply_adds"], probed["age_mae"], color=ORANGE)
+    for name, row in probed.iterrows():
+        right.annotate(name, (row["mega_multiply_adds"], row["age_mae"]), xytext=(4, 4), textcoords="offset points",
+                       fontsize=8)  # fmt: skip
+    right.set(xscale="log", xlabel="million multiply-adds a picture", ylabel="age MAE in years (validation)",
+              title="What its frozen features give")  # fmt: skip
+    return figure

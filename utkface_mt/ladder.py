@@ -1,0 +1,123 @@
+"""How each row of the table follows from the one before it.
+
+A notebook shows its step openly; the same steps stand here, so that a notebook can be opened by itself and the rows
+it builds on are computed on the way (a test keeps the two alike).
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import optuna
+
+from .config import Experiment
+from .errors import UserError
+from .experiment import run
+from .files import digest
+from .results import Result
+from .rows import ROWS, get_row
+from .training.search import best_experiment, search
+from .workspace import Workspace, training_code_version
+
+SCHEDULERS = ("plateau", "cosine")
+
+
+def require_row(workspace: Workspace, name: str) -> Result:
+    """The result of a row that another builds on.
+
+    Args:
+        workspace: the run.
+        name: the row.
+
+    Returns:
+        Its current result. In the `sample` profile a missing or stale one is computed first.
+
+    Raises:
+        UserError: in other profiles, if it is missing or made from other data or other code.
+    """
+    result = workspace.store.row(name)
+    if result is not None and workspace.key(result.experiment) == result.key:
+        return result
+    if workspace.profile.needs_data:
+        notebook, state = get_row(name).notebook, "made from other data or code" if result else "missing"
+        raise UserError(
+            f"The result of {name} is {state} in {workspace.folder.name}. Run notebooks/{notebook}.ipynb first, or "
+            f"{workspace.command} --from {notebook[:2]}"
+        )
+    return run(workspace, row_experiment(workspace, name), row=name)
+
+
+def row_experiment(workspace: Workspace, name: str) -> Experiment:
+    """The experiment of a row: the previous row's with the row's change."""
+    row = get_row(name)
+    if name == "03_baseline":
+        return baseline_experiment(workspace)
+    previous = require_row(workspace, row.previous).experiment
+    found: dict[str, Callable[[Workspace, Experiment], Experiment]] = {
+        "05_fine_tune": searched_experiment,
+        "08_scheduler": scheduled_experiment,
+    }
+    return found[name](workspace, previous) if name in found else replace(previous, **row.change)
+
+
+def baseline_experiment(workspace: Workspace) -> Experiment:
+    """The frozen baseline: only the two output layers learn, for as many epochs as they like."""
+    return replace(workspace.start, fine_tune=0.0, epochs=workspace.profile.head_epochs)
+
+
+def fine_tune_study(workspace: Workspace, previous: Experiment) -> optuna.Study:
+    """The hyperparameter study, run or gone on with; kept in SQLite beside the results.
+
+    Args:
+        workspace: the run.
+        previous: the frozen baseline's experiment.
+    """
+    base = replace(previous, epochs=workspace.profile.trial_epochs, fine_tune=1.0)
+    name = digest([base.to_dict(), workspace.data_digest, training_code_version()])
+    storage = workspace.folder / "studies" / f"fine-tune-{name}.db"
+    return search(
+        base,
+        lambda experiment, callbacks: run(workspace, experiment, callbacks=callbacks).history,
+        storage,
+        workspace.profile.trials,
+    )
+
+
+def searched_experiment(workspace: Workspace, previous: Experiment) -> Experiment:
+    """The best trial's hyperparameters, to be trained for as long as the profile's other rows."""
+    study = fine_tune_study(workspace, previous)
+    return best_experiment(study, replace(previous, epochs=workspace.start.epochs))
+
+
+def compare_schedulers(workspace: Workspace, previous: Experiment) -> dict[str, Result]:
+    """Trains one run for each scheduler; only the validation set is looked at."""
+    return {name: run(workspace, replace(previous, scheduler=name)) for name in SCHEDULERS}
+
+
+def scheduled_experiment(workspace: Workspace, previous: Experiment) -> Experiment:
+    """The previous experiment with the scheduler whose validation loss went lowest."""
+    results = compare_schedulers(workspace, previous)
+    return replace(previous, scheduler=min(results, key=lambda name: lowest_loss(results[name])))
+
+
+def sweep_gender_share(workspace: Workspace, experiment: Experiment) -> list[Result]:
+    """One run for each point of the profile's loss-weight sweep, and for the two rows it stands between."""
+    previous = replace(experiment, gender_share=0.5)
+    points = [replace(experiment, gender_share=share) for share in workspace.profile.gender_shares]
+    runs = [run(workspace, point) for point in (previous, experiment, *points)]
+    return sorted(runs, key=lambda result: result.experiment.gender_share)
+
+
+def lowest_loss(result: Result) -> float:
+    """The lowest validation loss of a result's history."""
+    return min(epoch["val_loss"] for epoch in result.history)
+
+
+def best_row(workspace: Workspace) -> Result:
+    """The row whose age error on the validation faces is lowest: the model to look at more closely.
+
+    Raises:
+        UserError: outside the sample profile, if the full recipe has not been run.
+    """
+    require_row(workspace, ROWS[-1].name)
+    rows = [result for result in workspace.store.rows() if result.history]
+    return min(rows, key=lambda result: result.validation["age_mae"])
