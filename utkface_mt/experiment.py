@@ -10,14 +10,15 @@ import pandas as pd
 from .backend import keras
 from .config import Experiment
 from .data.batches import prediction_batches
+from .environment import describe_machine, library_versions
 from .evaluation.metrics import constant_predictions, intervals, predictions_table, score
 from .files import digest, replacing
 from .model.network import ages_in_years, build_heads, build_network, copy_heads
-from .results import Result, describe_machine
+from .results import Result
 from .rows import get_row
 from .training.features import backbone_features
 from .training.fit import History, fit
-from .workspace import Workspace, library_versions, training_code_version
+from .workspace import Workspace
 
 PREDICTED_PARTS = ("validation", "calibration", "test")
 
@@ -135,8 +136,13 @@ def _train(
 
 def _features(workspace: Workspace, network: keras.Model, experiment: Experiment, pixels: np.ndarray) -> np.ndarray:
     """The frozen backbone's features, kept with the dataset: every experiment that shares them finds them."""
-    depends_on = [experiment.backbone, experiment.width, experiment.weights, experiment.image_size]
-    name = digest([*depends_on, workspace.faces["file"].to_list(), training_code_version()])
+    frozen = Experiment(
+        backbone=experiment.backbone,
+        width=experiment.width,
+        weights=experiment.weights,
+        image_size=experiment.image_size,
+    )
+    name = workspace.key(frozen)
     return backbone_features(network, pixels, workspace.dataset.storage / f"features-{name}.npy")
 
 

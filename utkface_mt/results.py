@@ -2,8 +2,6 @@
 
 import gzip
 import io
-import os
-import platform
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -187,8 +185,3 @@ def results_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
         }
         for row in rows
     )
-
-
-def describe_machine() -> str:
-    """The kind of machine, without its name: system, processor family, cores."""
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"

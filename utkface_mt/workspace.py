@@ -1,11 +1,9 @@
 """Everything a notebook works on: the profile, the faces with their split, the pictures, the results store."""
 
 import ast
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +15,17 @@ from .data.dataset import Dataset, open_dataset
 from .data.pixels import open_pixels
 from .data.split import assign_parts, limit_faces
 from .errors import UserError
-from .files import digest, replacing
-from .model.backbones import weights_identity
+from .files import digest, file_digest, replacing
+from .model.weights import bundled_path, weights_identity
 from .results import ResultStore
 from .training.fit import TrainingData
 
 SPLIT_SEED = 0  # the split is the same for every seed of training, so that rows stay comparable
-_CODE = ("data/batches.py", "data/pixels.py", "data/split.py", "model", "training")
+_CODE = (  # what the numbers depend on
+    *(f"data/{name}.py" for name in ("batches", "pixels", "split")),
+    *(f"model/{name}.py" for name in ("augment", "backbones", "losses", "network")),
+    *(f"training/{name}.py" for name in ("checkpoint", "features", "fit", "schedule")),
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,10 @@ class Workspace:
 
     def key(self, experiment: Experiment) -> str:
         """The experiment's key in the store: it changes with configuration, data and training code."""
-        return digest([experiment.to_dict(), self.data_digest, training_code_version()])
+        weights = ""
+        if experiment.weights == "bundled":
+            weights = file_digest(bundled_path(experiment.backbone, experiment.width))
+        return digest([experiment.to_dict(), weights, self.data_digest, training_code_version()])
 
     def backbone_path(self, experiment: Experiment) -> Path | None:
         """The weights file an experiment names.
@@ -168,8 +173,7 @@ def write_manifest(workspace: Workspace) -> Path:
 def training_code_version() -> str:
     """A digest of the code that training depends on; comments, docstrings and layout do not count."""
     package = Path(__file__).parent
-    files = [path for entry in _CODE for path in sorted((package / entry).glob("*.py")) or [package / entry]]
-    return digest([_code_only(path) for path in files])
+    return digest([_code_only(package / name) for name in _CODE])
 
 
 def _code_only(path: Path) -> str:
@@ -184,12 +188,6 @@ def _code_only(path: Path) -> str:
         ):
             node.body = body[1:]
     return ast.dump(tree)
-
-
-def library_versions() -> dict[str, str]:
-    """The versions that results depend on."""
-    names = ("utkface_mt", "tensorflow", "keras", "numpy", "scikit-learn", "optuna")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
 def _check_types(kind: type = str, **values: object) -> None:

@@ -1,7 +1,8 @@
 """The drawn sample: a folder of cartoon faces named as in UTKFace, with the defects that such a folder has.
 
 Real faces may not be handed on, so the project starts from drawn ones. Every face follows from the seed and its
-number alone, so the sample is the same on every machine, to within a grey level before compression; with the same versions of numpy and Pillow it is the same in every byte.
+number alone, so the sample is the same on every machine, to within a grey level before compression; with the same
+versions of numpy and Pillow it is the same in every byte.
 """
 
 import io

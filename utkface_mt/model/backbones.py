@@ -6,9 +6,7 @@ from pathlib import Path
 
 from ..backend import keras
 from ..errors import UserError
-from ..files import file_digest
-
-_BUNDLED = {("mobilenet_v2", 0.35): Path(__file__).with_name("drawn_faces_mobilenet_v2_035.weights.h5")}
+from .weights import bundled_path
 
 
 @dataclass(frozen=True)
@@ -49,26 +47,6 @@ def get_backbone(name: str) -> Backbone:
     return BACKBONES[name]
 
 
-def weights_identity(weights: str) -> str:
-    """Turns what the user named into what an experiment records.
-
-    Args:
-        weights: `imagenet`, `bundled`, `none`, or the path of a `.weights.h5` file.
-
-    Returns:
-        The name itself, or for a file its name and the start of its SHA-256: no path, so that results can be shared.
-
-    Raises:
-        UserError: if the file does not exist or has another ending.
-    """
-    if weights in ("imagenet", "bundled", "none"):
-        return weights
-    path = Path(weights).expanduser()
-    if not path.is_file() or not path.name.endswith(".weights.h5"):
-        raise UserError(f"weights={weights!r} is neither imagenet, bundled or none, nor an existing .weights.h5 file.")
-    return f"{path.name}@{file_digest(path)[:12]}"
-
-
 def build_backbone(name: str, width: float, image_size: int, weights: str, path: Path | None = None) -> keras.Model:
     """Builds a backbone without its classifier and loads its weights.
 
@@ -104,20 +82,6 @@ def build_backbone(name: str, width: float, image_size: int, weights: str, path:
                 f"{file} does not fit {backbone.title} at width {width:g}: {str(error).splitlines()[0]}"
             ) from error
     return network
-
-
-def bundled_path(name: str, width: float) -> Path:
-    """The weights that come with the package for a backbone.
-
-    Raises:
-        UserError: if there are none for it.
-    """
-    if (name, width) not in _BUNDLED:
-        raise UserError(
-            f"No weights are bundled for {get_backbone(name).title} at width {width:g}. "
-            "Use imagenet, or the path of a .weights.h5 file."
-        )
-    return _BUNDLED[name, width]
 
 
 def _weights_file(name: str, width: float, weights: str, path: Path | None) -> Path | None:

@@ -16,7 +16,7 @@ from ..backend import keras
 from ..data.pixels import prepare_picture
 from ..data.sample import draw_batch
 from ..files import replacing
-from ..model.backbones import bundled_path
+from ..model.weights import bundled_path
 
 SEED = 20_000
 FACES = 6000
