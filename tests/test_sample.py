@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utkface_mt.data.drawing import NUISANCE_NAMES, draw_face, nuisance_targets, sample_traits
+from utkface_mt.data.drawing import APPEARANCE_NAMES, NUISANCE_NAMES, draw_face, nuisance_targets, sample_traits
 from utkface_mt.data.sample import AGE_GROUPS, DEFECTS, draw_batch, sample_labels, write_sample
 
 COUNT = 40
@@ -209,7 +209,8 @@ def test_batch_matches_its_targets():
     again, _ = draw_batch(6, seed=3)
     assert images.shape == (6, 200, 200, 3)
     assert images.dtype == np.uint8
-    assert targets.shape == (6, len(NUISANCE_NAMES))
+    assert targets.shape == (6, len(NUISANCE_NAMES) + len(APPEARANCE_NAMES))
+    assert np.abs(targets).max() <= 1.001
     assert (images == again).all()
     label = sample_labels(6, 3)[0]
     assert (images[0] != np.asarray(draw_face(sample_traits(*label, np.random.default_rng([3, 0]))))).any()

@@ -26,5 +26,6 @@ with _silent_start():
     import tensorflow as tf
 
     tf.config.list_physical_devices()
+    tf.get_logger().setLevel("ERROR")
 
 __all__ = ["keras", "tf"]

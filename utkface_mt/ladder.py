@@ -60,8 +60,14 @@ def row_experiment(workspace: Workspace, name: str) -> Experiment:
 
 
 def baseline_experiment(workspace: Workspace) -> Experiment:
-    """The frozen baseline: only the two output layers learn, for as many epochs as they like."""
-    return replace(workspace.start, fine_tune=0.0, epochs=workspace.profile.head_epochs)
+    """The frozen baseline: only the two output layers learn, for many epochs, since these cost next to nothing."""
+    epochs = workspace.profile.head_epochs
+    return replace(workspace.start, fine_tune=0.0, epochs=epochs, patience=max(1, epochs // 5))
+
+
+def fine_tune_base(workspace: Workspace, previous: Experiment) -> Experiment:
+    """The baseline's experiment with all layers learning, for the epochs and patience of the profile's rows."""
+    return replace(previous, fine_tune=1.0, epochs=workspace.start.epochs, patience=workspace.start.patience)
 
 
 def fine_tune_study(workspace: Workspace, previous: Experiment) -> optuna.Study:
@@ -71,7 +77,7 @@ def fine_tune_study(workspace: Workspace, previous: Experiment) -> optuna.Study:
         workspace: the run.
         previous: the frozen baseline's experiment.
     """
-    base = replace(previous, epochs=workspace.profile.trial_epochs, fine_tune=1.0)
+    base = replace(fine_tune_base(workspace, previous), epochs=workspace.profile.trial_epochs)
     name = digest([base.to_dict(), workspace.data_digest, training_code_version()])
     storage = workspace.folder / "studies" / f"fine-tune-{name}.db"
     return search(
@@ -85,7 +91,7 @@ def fine_tune_study(workspace: Workspace, previous: Experiment) -> optuna.Study:
 def searched_experiment(workspace: Workspace, previous: Experiment) -> Experiment:
     """The best trial's hyperparameters, to be trained for as long as the profile's other rows."""
     study = fine_tune_study(workspace, previous)
-    return best_experiment(study, replace(previous, epochs=workspace.start.epochs))
+    return best_experiment(study, fine_tune_base(workspace, previous))
 
 
 def compare_schedulers(workspace: Workspace, previous: Experiment) -> dict[str, Result]:

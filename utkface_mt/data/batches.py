@@ -102,7 +102,9 @@ def training_batches(
         return members.map(lambda group: (epoch, group))
 
     dataset = tf.data.Dataset.range(start_epoch, epochs).flat_map(epoch_batches)
-    return dataset.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2)
+    dataset = dataset.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2)
+    batches = -(-len(rows) // batch_size) * (epochs - start_epoch)
+    return dataset.apply(tf.data.experimental.assert_cardinality(batches))
 
 
 def prediction_batches(

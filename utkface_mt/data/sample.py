@@ -14,7 +14,14 @@ import numpy as np
 from PIL import Image
 
 from ..files import replacing
-from .drawing import NUISANCE_NAMES, draw_face, nuisance_targets, sample_traits
+from .drawing import (
+    APPEARANCE_NAMES,
+    NUISANCE_NAMES,
+    appearance_targets,
+    draw_face,
+    nuisance_targets,
+    sample_traits,
+)
 
 # First age, last age and share of each age group.
 AGE_GROUPS = (
@@ -188,21 +195,22 @@ def write_sample(
     return folder
 
 
-def draw_batch(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def draw_batch(count: int, seed: int, first: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Draw faces for pre-training, none of which is in a sample.
 
     Args:
         count: Number of faces, 0 or more.
         seed: Seed of labels and faces, 0 or more.
+        first: Number of the first face; batches that follow one another have different faces.
 
     Returns:
         The faces as a uint8 array [count, 200, 200, 3], and as a float32 array [count, traits] their nuisance targets
-        in the order of `NUISANCE_NAMES`, each from -1 to 1.
+        in the order of `NUISANCE_NAMES` and then their appearance targets in the order of `APPEARANCE_NAMES`.
     """
     images = np.empty((count, 200, 200, 3), dtype=np.uint8)
-    targets = np.empty((count, len(NUISANCE_NAMES)), dtype=np.float32)
+    targets = np.empty((count, len(NUISANCE_NAMES) + len(APPEARANCE_NAMES)), dtype=np.float32)
     for index, labels in enumerate(sample_labels(count, seed)):
-        traits = sample_traits(*labels, np.random.default_rng([seed, index, 1]))
+        traits = sample_traits(*labels, np.random.default_rng([seed, first + index, 1]))
         images[index] = np.asarray(draw_face(traits))
-        targets[index] = nuisance_targets(traits)
+        targets[index] = np.concatenate([nuisance_targets(traits), appearance_targets(traits)])
     return images, targets

@@ -147,3 +147,23 @@ def cost_against_accuracy(table: pd.DataFrame) -> Figure:
     right.set(xscale="log", xlabel="million multiply-adds a picture", ylabel="age MAE in years (validation)",
               title="What its frozen features give")  # fmt: skip
     return figure
+
+
+def age_distributions(pictures: np.ndarray, answers: np.ndarray, ages: Sequence[int]) -> Figure:
+    """Faces above the age distributions the network answered with.
+
+    Args:
+        pictures: uint8 `[n, size, size, 3]`.
+        answers: distributions over years from 0 on, `[n, years]`.
+        ages: the labels in years.
+    """
+    count = len(pictures)
+    figure, (upper, lower) = plt.subplots(2, count, figsize=(2.1 * count, 3.6), height_ratios=(3, 2), sharey="row")
+    for number in range(count):
+        upper[number].imshow(pictures[number])
+        upper[number].axis("off")
+        lower[number].fill_between(np.arange(answers.shape[1]), answers[number], color=BLUE, alpha=0.6, linewidth=0)
+        lower[number].axvline(ages[number], color=ORANGE)
+        lower[number].set(xlabel=f"label {ages[number]}", yticks=[])
+    lower[0].set_ylabel("probability")
+    return figure

@@ -80,6 +80,7 @@ def fit(
             steps_per_epoch=steps,
             validation_data=_validation_batches(data, experiment),
             callbacks=[*([plateau] if plateau else []), checkpoints, *callbacks],
+            shuffle=False,  # the batches come in their order already
             verbose=0,
         )
     model.load_weights(checkpoints.best_weights)

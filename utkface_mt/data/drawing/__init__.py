@@ -1,5 +1,21 @@
 """Cartoon faces with the labels of UTKFace, drawn from traits."""
 
-from .face import NUISANCE_NAMES, Traits, draw_face, nuisance_targets, sample_traits
+from .face import (
+    APPEARANCE_NAMES,
+    NUISANCE_NAMES,
+    Traits,
+    appearance_targets,
+    draw_face,
+    nuisance_targets,
+    sample_traits,
+)
 
-__all__ = ["NUISANCE_NAMES", "Traits", "draw_face", "nuisance_targets", "sample_traits"]
+__all__ = [
+    "APPEARANCE_NAMES",
+    "NUISANCE_NAMES",
+    "Traits",
+    "appearance_targets",
+    "draw_face",
+    "nuisance_targets",
+    "sample_traits",
+]

@@ -25,7 +25,15 @@ from .sampling import sample_traits
 from .scene import draw_background, finished
 from .traits import PATTERNS, Traits
 
-__all__ = ["NUISANCE_NAMES", "Traits", "draw_face", "nuisance_targets", "sample_traits"]
+__all__ = [
+    "APPEARANCE_NAMES",
+    "NUISANCE_NAMES",
+    "Traits",
+    "appearance_targets",
+    "draw_face",
+    "nuisance_targets",
+    "sample_traits",
+]
 
 NUISANCE_NAMES = (
     "roll",
@@ -52,6 +60,20 @@ NUISANCE_NAMES = (
     "parting",
     "fringe",
     *(f"pattern_{name}" for name in PATTERNS),
+)
+
+APPEARANCE_NAMES = (
+    "skin_tone",
+    "undertone",
+    "hair_tone",
+    "grey",
+    "hair_length",
+    "hair_volume",
+    "iris_tone",
+    "eye_size",
+    "face_width",
+    "brow_thickness",
+    "lip_colour",
 )
 
 
@@ -119,4 +141,21 @@ def nuisance_targets(traits: Traits) -> np.ndarray:
         1 if traits.fringe else -1,
         *(1 if traits.pattern == name else -1 for name in PATTERNS),
     ]
+    return np.array(values, dtype=np.float32)
+
+
+def appearance_targets(traits: Traits) -> np.ndarray:
+    """Return colours and shapes of a face, scaled for a regression; some go along with age or gender.
+
+    Args:
+        traits: What the face looks like.
+
+    Returns:
+        A float32 vector in the order of `APPEARANCE_NAMES`, each value from about -1 to 1.
+    """
+    ranges = {"undertone": (-1, 1), "eye_size": (0.85, 1.2), "face_width": (0.92, 1.08)}
+    values = []
+    for name in APPEARANCE_NAMES:
+        low, high = ranges.get(name, (0, 1))
+        values.append(2 * (getattr(traits, name) - low) / (high - low) - 1)
     return np.array(values, dtype=np.float32)

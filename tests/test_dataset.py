@@ -1,0 +1,202 @@
+"""Fetching, indexing and clustering: what a dataset may be, and what is found in it."""
+
+import io
+import shutil
+import tarfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from utkface_mt.data.dataset import Dataset, data_report, open_dataset
+from utkface_mt.data.duplicates import cluster_faces, near_duplicate_pairs, perceptual_hashes
+from utkface_mt.data.fetch import fetch
+from utkface_mt.errors import UserError
+from utkface_mt.files import file_digest
+
+NAME = "30_1_2_20170116174525125.jpg.chip.jpg"
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {path.name: file_digest(path) for path in folder.rglob("*.jpg")}
+
+
+def _face(seed: int = 0, size: tuple[int, int] = (200, 200), mode: str = "RGB", form: str = "JPEG") -> bytes:
+    noise = np.random.default_rng(seed).integers(0, 255, (8, 8, 3), np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(noise).resize(size).convert(mode).save(stream, form)
+    return stream.getvalue()
+
+
+def test_the_planted_defects_are_found(dataset: Dataset):
+    report = data_report(dataset)
+    assert report["files"] == 160 + 18
+    assert sorted(entry["reason"].split(" ")[0] for entry in report["quarantined"]) == ["age", *["the"] * 5]
+    assert report["byte_identical_groups"] == 6
+    assert report["conflicting_age_groups"] == 3
+    assert report["conflicting_gender_groups"] == 1
+    assert report["near_duplicate_clusters"] == 12
+
+
+def test_raw_data_are_never_changed(faces_folder: Path, dataset: Dataset):
+    before = _digests(faces_folder)
+    open_dataset(str(faces_folder), dataset.storage.parent)
+    assert _digests(faces_folder) == before
+
+
+def test_a_second_opening_reads_what_the_first_wrote(faces_folder: Path, dataset: Dataset):
+    table = dataset.storage / "faces.csv.gz"
+    written = table.stat().st_mtime_ns
+    again = open_dataset(str(faces_folder), dataset.storage.parent)
+    assert table.stat().st_mtime_ns == written
+    assert again.faces.equals(dataset.faces)
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_archives_give_the_same_dataset_as_the_folder(kind: str, faces_folder: Path, dataset: Dataset, tmp_path: Path):
+    form = {"zip": "zip", "tar.gz": "gztar"}[kind]
+    archive = shutil.make_archive(str(tmp_path / "faces"), form, faces_folder.parent, faces_folder.name)
+    opened = open_dataset(archive, tmp_path / "storage")
+    assert opened.fingerprint == dataset.fingerprint
+
+
+def test_the_nested_kaggle_download_counts_each_face_once(faces_folder: Path, dataset: Dataset, tmp_path: Path):
+    for place in ("UTKFace", "crop_part1", "utkface_aligned_cropped/UTKFace"):
+        shutil.copytree(faces_folder, tmp_path / "kaggle" / place)
+    opened = open_dataset(str(tmp_path / "kaggle"), tmp_path / "storage")
+    assert opened.fingerprint == dataset.fingerprint
+    assert len(opened.faces) == len(dataset.faces)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty"),
+        (b"hello", "no JPEG or PNG"),
+        (_face()[:900], "truncated"),
+        (_face(size=(1, 1)), "1 x 1 pixels"),
+        (_face(size=(300, 200)), "300 x 200 pixels"),
+        (_face(form="GIF"), "no JPEG or PNG"),
+    ],
+)
+def test_unusable_pictures_are_quarantined_with_a_reason(data: bytes, reason: str, tmp_path: Path):
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    (folder / NAME).write_bytes(data)
+    (folder / NAME.replace("30_", "31_")).write_bytes(_face(1))
+    opened = open_dataset(str(folder), tmp_path / "storage")
+    assert len(opened.faces) == 1
+    assert reason in opened.quarantined["problem"].iloc[0]
+
+
+@pytest.mark.parametrize(("mode", "form"), [("L", "JPEG"), ("CMYK", "JPEG"), ("RGBA", "PNG")])
+def test_other_colour_modes_are_usable(mode: str, form: str, tmp_path: Path):
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    (folder / NAME).write_bytes(_face(mode=mode, form=form))
+    assert len(open_dataset(str(folder), tmp_path / "storage").faces) == 1
+
+
+def test_same_name_with_another_picture_is_not_guessed(tmp_path: Path):
+    for place, seed in (("a", 0), ("b", 1)):
+        (tmp_path / "faces" / place).mkdir(parents=True)
+        (tmp_path / "faces" / place / NAME).write_bytes(_face(seed))
+    opened = open_dataset(str(tmp_path / "faces"), tmp_path / "storage")
+    assert opened.faces["path"].tolist() == [f"a/{NAME}"]
+    assert "same name" in opened.quarantined["problem"].iloc[0]
+
+
+@pytest.mark.parametrize("member", ["../escaped.jpg", "/escaped.jpg", "a/../../escaped.jpg", "C:/escaped.jpg"])
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_an_archive_cannot_write_outside_its_folder(member: str, kind: str, tmp_path: Path):
+    archive = tmp_path / f"bad.{kind}"
+    if kind == "zip":
+        with zipfile.ZipFile(archive, "w") as container:
+            container.writestr(member, _face())
+    else:
+        with tarfile.open(archive, "w") as container:
+            info = tarfile.TarInfo(member)
+            info.size = len(_face())
+            container.addfile(info, io.BytesIO(_face()))
+    with pytest.raises(UserError, match="outside its folder"):
+        fetch(str(archive), tmp_path / "storage")
+    assert not list(tmp_path.rglob("escaped.jpg"))
+    assert not list((tmp_path / "storage").iterdir())
+
+
+def test_a_bomb_is_refused(tmp_path: Path):
+    archive = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as container:
+        container.writestr(NAME, b"\0" * 10_000_000)
+    with pytest.raises(UserError, match="no picture"):
+        fetch(str(archive), tmp_path / "storage")
+
+
+@pytest.mark.parametrize(
+    ("prepare", "message"),
+    [
+        (lambda folder: folder / "nowhere", "There is no dataset at"),
+        (lambda folder: folder, "holds no .jpg"),
+        (lambda folder: _write(folder / "notes.txt", b"text"), "neither a folder nor"),
+        (lambda folder: _write(folder / "cut.zip", _zipped()[:-30]), "damaged"),
+        (lambda folder: _write(folder / "empty.zip", _zipped("readme.txt")), "holds no .jpg"),
+        (lambda folder: _write(folder / "sub" / "selfie.jpg", _face()).parent, "usable UTKFace crop"),
+    ],
+)
+def test_wrong_sources_are_named(prepare, message: str, tmp_path: Path):
+    folder = tmp_path / "given"
+    folder.mkdir()
+    with pytest.raises(UserError, match=message):
+        open_dataset(str(prepare(folder)), tmp_path / "storage")
+
+
+def _write(path: Path, data: bytes) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def _zipped(name: str = NAME) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as container:
+        container.writestr(name, _face())
+    return stream.getvalue()
+
+
+def test_a_failed_download_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    import kagglehub
+
+    def no_network(name: str) -> str:
+        raise ConnectionError(f"cannot reach the host of {name}")
+
+    monkeypatch.setattr(kagglehub, "dataset_download", no_network)
+    with pytest.raises(UserError, match="give the path of the .zip"):
+        fetch("kaggle", tmp_path)
+
+
+def test_near_duplicates_do_not_depend_on_the_order():
+    rng = np.random.default_rng(0)
+    base = np.stack(
+        [np.asarray(Image.fromarray(p).resize((32, 32))) for p in rng.integers(0, 255, (40, 6, 6), np.uint8)]
+    )
+    twins = np.clip(base[:10].astype(int) + rng.integers(-2, 3, (10, 32, 32)), 0, 255).astype(np.uint8)
+    greys = np.concatenate([base, twins])
+    found = {tuple(sorted(pair)) for pair in near_duplicate_pairs(greys).tolist()}
+    assert found == {(number, 40 + number) for number in range(10)}
+    order = rng.permutation(50)
+    import pandas as pd
+
+    digests = pd.Series([str(number) for number in range(50)])
+    straight, shuffled = (
+        cluster_faces(digests, greys),
+        cluster_faces(digests[order].reset_index(drop=True), greys[order]),
+    )
+    together = straight[order][:, None] == straight[order][None]
+    assert np.array_equal(together, shuffled[:, None] == shuffled[None])
+
+
+def test_hash_ignores_brightness():
+    greys = np.random.default_rng(1).integers(20, 200, (5, 32, 32)).astype(np.uint8)
+    assert np.array_equal(perceptual_hashes(greys), perceptual_hashes(greys + 30))
