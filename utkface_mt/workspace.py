@@ -23,7 +23,7 @@ from .training.fit import TrainingData
 SPLIT_SEED = 0  # the split is the same for every seed of training, so that rows stay comparable
 _CODE = (  # what the numbers depend on
     *(f"data/{name}.py" for name in ("batches", "pixels", "split")),
-    *(f"model/{name}.py" for name in ("augment", "backbones", "losses", "network")),
+    *(f"model/{name}.py" for name in ("augment", "backbones", "losses", "network", "normalisation")),
     *(f"training/{name}.py" for name in ("checkpoint", "features", "fit", "schedule")),
 )
 

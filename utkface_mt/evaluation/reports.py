@@ -4,7 +4,7 @@ import pandas as pd
 from fairlearn.metrics import MetricFrame
 from sklearn.metrics import accuracy_score, classification_report, mean_absolute_error, root_mean_squared_error
 
-from ..labels import GENDERS, age_group, gender_name, race_name
+from ..labels import GENDERS, RACES, age_group, gender_name, race_name
 from .metrics import gender_predicted
 
 
@@ -42,6 +42,7 @@ def race_report(predictions: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
         )
     )
     table = pd.concat([age.by_group, gender.by_group], axis=1).rename_axis("race")
+    table = table.loc[[name for name in RACES if name in table.index]]
     table.insert(0, "n", race_name(predictions["race"]).value_counts())
     return table, pd.concat([age.difference(), gender.difference()]).rename("largest difference")
 

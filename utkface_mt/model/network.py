@@ -9,6 +9,7 @@ from ..config import Experiment
 from ..data.batches import AgeScale
 from ..labels import OLDEST
 from .backbones import build_backbone, get_backbone
+from .normalisation import freeze_statistics
 
 YEARS = np.arange(OLDEST + 1)  # the age head's classes when it is a distribution: 0 to 116
 
@@ -30,13 +31,14 @@ def build_network(experiment: Experiment, weights_path: Path | None = None) -> k
     keras.utils.set_random_seed(experiment.seed)
     size = experiment.image_size
     backbone = build_backbone(experiment.backbone, experiment.width, size, experiment.weights, weights_path)
+    if experiment.normalisation == "frozen":
+        backbone = freeze_statistics(backbone)
     _set_trainable(backbone, experiment)
     inputs = keras.Input((size, size, 3), name="picture")
     pixels = inputs
     if get_backbone(experiment.backbone).rescale:
         pixels = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(inputs)
-    frozen_statistics = experiment.normalisation == "frozen" or experiment.fine_tune == 0
-    feature_map = backbone(pixels, training=False) if frozen_statistics else backbone(pixels)
+    feature_map = backbone(pixels)
     features = keras.layers.GlobalAveragePooling2D(name="features")(feature_map)
     return keras.Model(inputs, _heads(features, experiment), name="age_and_gender")
 

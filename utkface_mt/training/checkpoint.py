@@ -2,6 +2,7 @@
 
 import json
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ class Checkpoints(keras.callbacks.Callback):
                     state = json.loads(str(saved["state"]))
                     values = [saved[f"v{number}"] for number in range(len(saved.files) - 1)]
                 _assign(model, values)
-            except (OSError, ValueError, KeyError, EOFError) as error:
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
                 print(f"Checkpoint {path.name} is damaged ({error}); the one before it is used.")
                 continue
             self.history, self._plateau_state = state["history"], state["plateau"]

@@ -1,0 +1,143 @@
+"""Training: a stopped run ends where an unbroken one does, damaged checkpoints cost an epoch, studies go on."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+
+from utkface_mt.backend import keras
+from utkface_mt.config import Experiment
+from utkface_mt.data.batches import AgeScale
+from utkface_mt.errors import UserError
+from utkface_mt.model.network import build_heads
+from utkface_mt.training.fit import TrainingData, fit
+from utkface_mt.training.schedule import build_optimizer
+from utkface_mt.training.search import START, best_experiment, finished_trials, search, suggest
+
+EXPERIMENT = Experiment(epochs=6, patience=6, learning_rate=0.01, batch_size=8, dropout=0.3, scheduler="plateau")
+
+
+def _data(seed: int = 0) -> TrainingData:
+    rng = np.random.default_rng(seed)
+    ages = rng.integers(1, 90, 60)
+    genders = rng.integers(0, 2, 60)
+    features = np.stack([ages / 50, genders, rng.normal(size=60)], axis=1).astype(np.float32)
+    return TrainingData(features, np.arange(40), np.arange(40, 60), ages, genders, AgeScale.fit(ages[:40]))
+
+
+class Stop(keras.callbacks.Callback):
+    """Raises after an epoch, as a killed process would stop there."""
+
+    def __init__(self, epoch: int) -> None:
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
+def _fit(folder: Path, experiment: Experiment = EXPERIMENT, **options) -> tuple[list, list]:
+    model = build_heads(3, experiment)
+    history = fit(model, _data(), experiment, folder, **options)
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in history], model.get_weights()
+
+
+@pytest.mark.parametrize("scheduler", ["plateau", "cosine"])
+def test_a_stopped_run_ends_where_an_unbroken_one_does(scheduler: str, tmp_path: Path):
+    experiment = replace(EXPERIMENT, scheduler=scheduler)
+    history, weights = _fit(tmp_path / "whole", experiment)
+    for epoch in (1, 3):
+        with pytest.raises(KeyboardInterrupt):
+            _fit(tmp_path / "stopped", experiment, callbacks=[Stop(epoch)])
+    resumed_history, resumed_weights = _fit(tmp_path / "stopped", experiment)
+    assert resumed_history == history
+    assert all(np.array_equal(one, two) for one, two in zip(weights, resumed_weights, strict=True))
+
+
+def test_a_damaged_checkpoint_costs_an_epoch_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture):
+    history, _ = _fit(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        _fit(tmp_path / "stopped", callbacks=[Stop(3)])
+    newest = sorted((tmp_path / "stopped").glob("epoch-*.npz"))[-1]
+    newest.write_bytes(newest.read_bytes()[:200])
+    assert _fit(tmp_path / "stopped")[0] == history
+    assert "is damaged" in capsys.readouterr().out
+
+
+def test_the_best_epochs_weights_are_kept_and_patience_stops(tmp_path: Path):
+    experiment = replace(EXPERIMENT, epochs=30, patience=3, learning_rate=1.0, scheduler="constant")
+    history, weights = _fit(tmp_path, experiment)
+    losses = [row["val_loss"] for row in history]
+    assert len(losses) < 30
+    assert len(losses) - 1 - int(np.argmin(losses)) == 3
+    model = build_heads(3, experiment)
+    model.load_weights(tmp_path / "best.weights.h5")
+    assert all(np.array_equal(one, two) for one, two in zip(weights, model.get_weights(), strict=True))
+
+
+def test_another_seed_gives_another_run(tmp_path: Path):
+    assert _fit(tmp_path / "a")[0] != _fit(tmp_path / "b", replace(EXPERIMENT, seed=1))[0]
+
+
+def test_a_diverging_run_is_stopped_with_advice(tmp_path: Path):
+    data = _data()
+    data.source[3] = np.nan
+    with pytest.raises(UserError, match="diverged in epoch 1"):
+        fit(build_heads(3, EXPERIMENT), data, EXPERIMENT, tmp_path)
+
+
+def test_cosine_warms_up_and_ends_near_zero():
+    optimizer = build_optimizer(replace(EXPERIMENT, scheduler="cosine", epochs=10), steps_per_epoch=10)
+    rates = [float(optimizer._learning_rate(step)) for step in range(101)]
+    assert rates[0] == pytest.approx(0.0001)
+    assert max(rates) == pytest.approx(0.01, rel=0.01)
+    assert int(np.argmax(rates)) == 10
+    assert rates[100] == pytest.approx(0, abs=1e-6)
+
+
+def _objective(calls: list):
+    def objective(experiment: Experiment, callbacks: list) -> list[dict]:
+        calls.append(experiment)
+        return [{"val_loss": abs(np.log10(experiment.learning_rate) + 3) + experiment.dropout}]
+
+    return objective
+
+
+def test_a_study_starts_from_the_default_and_its_best_trial_wins(tmp_path: Path):
+    calls = []
+    study = search(EXPERIMENT, _objective(calls), tmp_path / "study.db", trials=6)
+    assert len(calls) == 6
+    assert calls[0] == replace(EXPERIMENT, **START)
+    best = best_experiment(study, EXPERIMENT)
+    losses = [_objective([])(experiment, [])[0]["val_loss"] for experiment in calls]
+    assert best == calls[int(np.argmin(losses))]
+    assert best.epochs == EXPERIMENT.epochs
+
+
+def test_an_interrupted_study_goes_on_and_the_stopped_trial_is_run_again(tmp_path: Path):
+    calls = []
+    count = 0
+
+    def stopping(experiment: Experiment, callbacks: list) -> list[dict]:
+        nonlocal count
+        count += 1
+        if count == 3:
+            raise KeyboardInterrupt
+        return _objective(calls)(experiment, callbacks)
+
+    with pytest.raises(KeyboardInterrupt):
+        search(EXPERIMENT, stopping, tmp_path / "study.db", trials=4)
+    study = search(EXPERIMENT, stopping, tmp_path / "study.db", trials=4)
+    assert len(finished_trials(study)) == 4
+    failed = study.get_trials(states=(optuna.trial.TrialState.FAIL,))
+    assert len(failed) == 1
+    assert failed[0].params in [trial.params for trial in finished_trials(study)]
+
+
+def test_every_searched_value_makes_a_valid_experiment():
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for _ in range(20):
+        assert replace(EXPERIMENT, **suggest(study.ask())).batch_size in (16, 32, 64)
