@@ -108,7 +108,9 @@ def test_reports_count_what_they_say():
     assert ((wrong["probability_female"] >= 0.5).astype(int) != wrong["gender_true"]).all()
 
 
-@pytest.mark.parametrize(("age", "group"), [(1, "1-4"), (4, "1-4"), (5, "5-12"), (19, "13-19"), (70, "70+"), (116, "70+")])
+@pytest.mark.parametrize(
+    ("age", "group"), [(1, "1-4"), (4, "1-4"), (5, "5-12"), (19, "13-19"), (70, "70+"), (116, "70+")]
+)
 def test_age_groups_have_the_stated_edges(age: int, group: str):
     assert age_group(pd.Series([age])).iloc[0] == group
 

@@ -1,6 +1,7 @@
 """Writing files so that a reader never meets half of one."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -35,17 +36,27 @@ def replacing(path: Path) -> Iterator[Path]:
         if temporary.is_dir() and path.is_dir():
             return
         os.replace(temporary, path)
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        where = getattr(error, "filename", None) or path.parent
+    except OSError as error:
+        if not _is_about(error, path.parent):
+            raise
         raise UserError(
-            f"Cannot write to {where}: {error.strerror or error}. "
-            "Make that folder writable, or choose another with UTKFACE_MT_RUNS."
+            f"Cannot write to {path.parent}: {error.strerror or error}. "
+            "Make room there and make it writable, or choose another folder with UTKFACE_MT_RUNS."
         ) from error
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            if temporary.is_dir():
+                shutil.rmtree(temporary)
+            else:
+                temporary.unlink(missing_ok=True)
+
+
+def _is_about(error: OSError, folder: Path) -> bool:
+    """Whether an error says that `folder` cannot be written: refused, in the way, or full."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        return True
+    refused = isinstance(error, PermissionError | NotADirectoryError | FileExistsError)
+    return refused and (error.filename is None or str(error.filename).startswith(str(folder)))
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,12 +1,17 @@
-"""For maintainers: the committed notebooks carry the outputs of a sample run, without traces of the machine."""
+"""For maintainers: what is committed of a sample run, without traces of the machine: notebooks' outputs, a picture."""
 
 import re
+from pathlib import Path
 
 import nbformat
+import numpy as np
 from nbformat import NotebookNode
+from PIL import Image
 from rich.console import Console
 
 from .config import repository_root, runs_root
+from .data.drawing import draw_face, sample_traits
+from .data.sample import sample_labels
 from .errors import UserError
 from .files import replacing
 from .sequence import SequenceOptions, run_sequence
@@ -16,7 +21,7 @@ ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(?:[\w.+-]+/)+[\w.+-]+")
 
 
 def publish_notebooks(console: Console) -> None:
-    """Runs the sample sequence and writes its cleaned outputs into `notebooks/`.
+    """Runs the sample sequence and writes its cleaned outputs into `notebooks/`, and the README's picture.
 
     Raises:
         UserError: if an output holds an absolute path.
@@ -28,6 +33,20 @@ def publish_notebooks(console: Console) -> None:
             notebook = clean(nbformat.read(executed, as_version=4), executed.name)
             with replacing(target) as temporary:
                 nbformat.write(notebook, temporary)
+    draw_poster(repository_root() / "images" / "sample_faces.png")
+
+
+def draw_poster(target: Path, columns: int = 12, rows: int = 4, size: int = 84) -> None:
+    """Draws sample faces side by side, sorted by age: the README's first picture."""
+    labels = sample_labels(columns * rows, seed=1)
+    poster = Image.new("RGB", (columns * size, rows * size))
+    for place, (number, face) in enumerate(sorted(enumerate(labels), key=lambda entry: entry[1][0])):
+        picture = draw_face(sample_traits(*face, np.random.default_rng([1, number])))
+        poster.paste(
+            picture.resize((size, size), Image.Resampling.LANCZOS), (place % columns * size, place // columns * size)
+        )
+    with replacing(target) as temporary:
+        poster.save(temporary)
 
 
 def clean(notebook: NotebookNode, name: str) -> NotebookNode:

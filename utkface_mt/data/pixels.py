@@ -70,13 +70,14 @@ def open_pixels(
 
 
 def _make(dataset: Dataset, faces: pd.DataFrame, size: int, path: Path, progress: Callable | None) -> None:
-    needed, free = 3 * size * size * len(faces), shutil.disk_usage(dataset.storage).free
-    if needed > free * 0.95:
-        raise UserError(
-            f"The pictures need {needed / 1e9:.1f} GB at {size} pixels, and {dataset.storage} has {free / 1e9:.1f} GB "
-            "free. Free some space, move the runs with UTKFACE_MT_RUNS, or use fewer faces with --limit."
-        )
+    needed = 3 * size * size * len(faces)
     with replacing(path) as temporary:
+        free = shutil.disk_usage(path.parent).free
+        if needed > free * 0.95:
+            raise UserError(
+                f"The pictures need {needed / 1e9:.1f} GB at {size} pixels, and {path.parent} has {free / 1e9:.1f} GB "
+                "free. Free some space, move the runs with UTKFACE_MT_RUNS, or use fewer faces with --limit."
+            )
         array = np.lib.format.open_memmap(temporary, "w+", np.uint8, (len(faces), size, size, 3))
 
         def fill(position: int) -> None:

@@ -1,0 +1,73 @@
+"""The command line: quick, exact about what was wrong, and never a traceback unless asked."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from utkface_mt.cli import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["check", "/nonexistent"], "There is no dataset at /nonexistent"),
+        (["run", "--profile", "cpu"], "give --data"),
+        (["run", "--data", "/nonexistent"], "There is no dataset at"),
+        (["run", "--only", "77"], "There is no notebook '77'"),
+        (["run", "--weights", "missing.weights.h5"], "weights='missing.weights.h5'"),
+        (["run", "--parameter", "colour=red"], "has no parameter 'colour'"),
+        (["run", "--parameter", "limit=many"], "limit='many' should be of type int"),
+    ],
+)
+def test_mistakes_get_one_message_and_no_traceback(
+    arguments: list[str], message: str, runs: Path, capsys: pytest.CaptureFixture
+):
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("error: ")
+    assert "Traceback" not in error
+
+
+def test_debug_shows_the_traceback(runs: Path, capsys: pytest.CaptureFixture):
+    assert main(["check", "/nonexistent", "--debug"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_unknown_profiles_and_verbs_are_wrong_calls(capsys: pytest.CaptureFixture):
+    for arguments in (["run", "--profile", "gpu"], ["dance"], []):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 2
+    assert "sample" in capsys.readouterr().err
+
+
+def test_check_prints_the_report_and_json(faces_folder: Path, runs: Path, capsys: pytest.CaptureFixture):
+    assert main(["check", str(faces_folder), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["files"] == report["usable"] + len(report["quarantined"])
+    assert main(["check", str(faces_folder)]) == 0
+    assert "999 is outside 1 to 116" in capsys.readouterr().out
+
+
+def test_a_read_only_runs_folder_is_named(
+    faces_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("UTKFACE_MT_RUNS", str(tmp_path / "file"))
+    assert main(["check", str(faces_folder)]) == 1
+    assert "Cannot write to" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("code", ["import utkface_mt", "import utkface_mt.cli as c; c._parser()"])
+def test_starting_up_imports_no_tensorflow(code: str):
+    check = f"{code}; import sys; sys.exit('tensorflow' in sys.modules or 'pandas' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def test_the_module_runs_as_a_command():
+    done = subprocess.run([sys.executable, "-m", "utkface_mt", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("utkface_mt ")
