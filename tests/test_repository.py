@@ -20,7 +20,19 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "utkface_mt"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LAYERS = (
-    *("errors", "files", "labels", "environment", "backend", "config", "data", "model", "training", "evaluation"),
+    *(
+        "errors",
+        "files",
+        "streams",
+        "labels",
+        "environment",
+        "backend",
+        "config",
+        "data",
+        "model",
+        "training",
+        "evaluation",
+    ),
     *("rows", "results", "learned", "workspace", "experiment", "ladder", "figures", "report", "sequence", "publish"),
     "cli",
 )

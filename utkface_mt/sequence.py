@@ -16,12 +16,13 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from .config import get_profile, repository_root, runs_root
 from .data.dataset import open_dataset
 from .data.pixels import open_pixels
-from .data.split import assign_parts, limit_faces
+from .data.split import limit_faces
 from .errors import UserError
 from .files import digest, file_digest, read_json, replacing, write_json
 from .model.weights import weights_identity
 from .report import write_report
 from .results import ResultStore, results_table
+from .streams import stderr_to
 
 KINDS = {"str": str, "int": int, "float": float, "bool": bool}
 
@@ -191,15 +192,16 @@ def _execute(notebook: Path, target: Path, parameters: dict, cell_timeout: int) 
     try:
         with replacing(target) as temporary:
             try:
-                papermill.execute_notebook(
-                    str(notebook),
-                    str(temporary),
-                    parameters=parameters,
-                    kernel_name="python3",
-                    progress_bar=False,
-                    execution_timeout=cell_timeout or None,
-                    start_timeout=180,
-                )
+                with stderr_to(target.parent / "kernels.log"):
+                    papermill.execute_notebook(
+                        str(notebook),
+                        str(temporary),
+                        parameters=parameters,
+                        kernel_name="python3",
+                        progress_bar=False,
+                        execution_timeout=cell_timeout or None,
+                        start_timeout=180,
+                    )
             except BaseException:
                 if temporary.exists():
                     temporary.replace(failed)
@@ -234,7 +236,6 @@ def _prepare_data(parameters: dict, size: int, console: Console) -> str:
 
         dataset = open_dataset(parameters["data"], runs_root() / "cache", report)
         faces = limit_faces(dataset.faces, parameters.get("limit", 0)).reset_index(drop=True)
-        assign_parts(faces)
         open_pixels(dataset, faces, size, report("Decoding pictures"))
     bad = len(dataset.quarantined)
     console.print(f"Data: {len(dataset.faces)} usable faces, {bad} files quarantined; {len(faces)} used")

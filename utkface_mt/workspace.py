@@ -13,7 +13,7 @@ from .config import Experiment, Profile, get_profile, runs_root
 from .data.batches import AgeScale
 from .data.dataset import Dataset, open_dataset
 from .data.pixels import open_pixels
-from .data.split import assign_parts, limit_faces
+from .data.split import PARTS, assign_parts, limit_faces
 from .errors import UserError
 from .files import digest, file_digest, replacing
 from .model.weights import bundled_path, weights_identity
@@ -146,7 +146,7 @@ def open_workspace(
     root = runs_root()
     dataset = open_dataset(data, root / "cache", progress)
     faces = limit_faces(dataset.faces, limit, SPLIT_SEED).reset_index(drop=True)
-    faces["part"] = assign_parts(faces, SPLIT_SEED)
+    faces["part"] = _parts(dataset, faces)
     folder = root / profile
     options = {
         "weights": weights and Path(weights).name,
@@ -160,6 +160,16 @@ def open_workspace(
     command = f"python -m utkface_mt run --profile {profile} --data {source}{given}"
     path = Path(weights).expanduser() if "@" in start.weights else None
     return Workspace(chosen, dataset, faces, start, path, folder, command)
+
+
+def _parts(dataset: Dataset, faces: pd.DataFrame) -> pd.Series:
+    """The split of `faces`, made once and kept with the dataset: dealing out takes a while for many faces."""
+    code = _code_only(Path(__file__).parent / "data" / "split.py")
+    path = dataset.storage / f"split-{digest([faces['file'].to_list(), SPLIT_SEED, code])}.csv.gz"
+    if not path.exists():
+        with replacing(path) as temporary:
+            assign_parts(faces, SPLIT_SEED).to_csv(temporary, index=False)
+    return pd.read_csv(path)["part"].astype(pd.CategoricalDtype(list(PARTS), ordered=True))
 
 
 def write_manifest(workspace: Workspace) -> Path:

@@ -12,27 +12,29 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from ..errors import UserError
-from ..labels import AGE_GROUPS, age_group
+from ..labels import age_group, gender_name, race_name
 
 PARTS = ("train", "validation", "calibration", "test")
 _FOLDS = {20: (14, 2, 1, 3), 7: (4, 1, 1, 1)}  # number of folds: how many of them each part gets
 
 
 def strata(faces: pd.DataFrame) -> pd.Series:
-    """The stratum of each face, such as `Female 20-29 2`: gender x age group x race.
+    """The stratum of each face, such as `Female 20-29 Asian`: gender x age group x race.
 
     Args:
         faces: with columns `age`, `gender`, `race`.
     """
-    group = age_group(faces["age"]).cat.codes
-    return faces["gender"] * 100 + group * 10 + faces["race"]
+    parts = (gender_name(faces["gender"]), age_group(faces["age"]), race_name(faces["race"]))
+    gender, ages, race = (part.astype(str) for part in parts)
+    return (gender + " " + ages + " " + race).rename("stratum")
 
 
 def assign_parts(faces: pd.DataFrame, seed: int = 0) -> pd.Series:
     """Assigns each face to one of `PARTS`.
 
     Uses scikit-learn's `StratifiedGroupKFold` with 20 folds (7 where a dataset is too small for that), the group
-    being the near-duplicate cluster and the class the stratum.
+    being the near-duplicate cluster and the class the stratum. Strata with fewer faces than folds are joined across
+    race codes, so that at least gender and age group are dealt out evenly.
 
     Args:
         faces: with columns `age`, `gender`, `race`, `cluster`.
@@ -52,6 +54,8 @@ def assign_parts(faces: pd.DataFrame, seed: int = 0) -> pd.Series:
             f"{len(faces)} usable faces are too few to split by gender, age group and race; use 300 or more."
         )
     part_of_fold = np.repeat(np.arange(len(PARTS)), _FOLDS[folds])
+    rare = stratum.map(stratum.value_counts()) < folds  # too few for a share in every fold: race gives way
+    stratum = stratum.where(~rare, stratum.str.rsplit(" ", n=1).str[0])
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     codes = np.empty(len(faces), np.int8)
     with warnings.catch_warnings():
@@ -82,10 +86,3 @@ def limit_faces(faces: pd.DataFrame, limit: int, seed: int = 0) -> pd.DataFrame:
     ordered = shuffled.iloc[np.argsort(strata(shuffled).to_numpy(), kind="stable")]
     positions = (np.arange(limit) + 0.5) * len(ordered) / limit
     return ordered.iloc[positions.astype(int)].sort_index()
-
-
-def composition(faces: pd.DataFrame, part: pd.Series) -> pd.DataFrame:
-    """The share of each age group and gender in every part, in per cent of the part: for tables and figures."""
-    group = pd.Categorical(age_group(faces["age"]), categories=AGE_GROUPS, ordered=True)
-    table = pd.crosstab([faces["gender"], group], part, normalize="columns", dropna=False)
-    return 100 * table

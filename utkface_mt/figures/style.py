@@ -25,7 +25,7 @@ def use_style() -> None:
             "figure.constrained_layout.use": True,
             "axes.titlesize": 13,
             "axes.titlelocation": "left",
-            "axes.titleweight": "semibold",
+            "axes.titleweight": "bold",
             "axes.labelsize": 12,
             "legend.frameon": False,
             "grid.color": "#e5e7eb",
