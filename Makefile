@@ -45,7 +45,7 @@ $(STAMP): requirements.lock pyproject.toml
 	    f"Python {v[0]}.{v[1]} is not supported: TensorFlow needs 3.11 to 3.13. Try make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 lock: ## For maintainers: renew requirements.lock (needs uv)

@@ -1,6 +1,7 @@
 """The notebooks in order, headless: checked first, run one kernel each, gone on with after a stop."""
 
 import logging
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from .report import write_report
 from .results import ResultStore, results_table
 from .streams import stderr_to
 
+ANSI_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+ERROR_LINES = 8  # of a failed cell's traceback are shown
 KINDS = {"str": str, "int": int, "float": float, "bool": bool}
 
 
@@ -89,7 +92,7 @@ def run_sequence(options: SequenceOptions, console: Console) -> Path:
     stamps = Stamps(folder / "notebooks" / "stamps.json", [parameters, fingerprint, _weights_digest(options.weights)])
     _execute_all(notebooks, parameters, stamps, options, console)
     store = ResultStore(folder)
-    console.print(results_table(row.table_row() for row in store.rows()).to_markdown(index=False))
+    console.print(results_table(row.table_row() for row in store.rows()).to_markdown(index=False), soft_wrap=True)
     if options.profile == "sample":
         console.print("Drawn sample faces: these figures show that the code runs, they say nothing of UTKFace.")
     report = write_report(folder, options.profile)
@@ -179,7 +182,8 @@ def _execute_all(
             progress.add_task(label, total=None)
             _execute(notebook, output / notebook.name, parameters, options.cell_timeout)
         stamps.record(notebook, stamp)
-        console.print(f"{label}: {time.monotonic() - started:.0f} s{_last_metric(store, notebook.stem)}")
+        metric = _last_metric(store, notebook.stem)
+        console.print(f"{label}: {time.monotonic() - started:.0f} s{metric}", soft_wrap=True)
 
 
 def _execute(notebook: Path, target: Path, parameters: dict, cell_timeout: int) -> None:
@@ -207,8 +211,9 @@ def _execute(notebook: Path, target: Path, parameters: dict, cell_timeout: int) 
                     temporary.replace(failed)
                 raise
     except PapermillExecutionError as error:
-        lines = [line for line in error.traceback if line.strip()][-1:] if error.ename != "UserError" else []
-        detail = "".join(f"\n{line}" for line in lines)
+        plain = ANSI_COLOURS.sub("", "\n".join(error.traceback)).splitlines()
+        last = [line for line in plain if line.strip()][-ERROR_LINES:-1] if error.ename != "UserError" else []
+        detail = "".join(f"\n    {line}" for line in last)
         raise UserError(
             f"{notebook.name}, cell {error.exec_count}: {error.ename}: {error.evalue}{detail}\n"
             f"What ran before is kept; the failed notebook is {failed}. Run the same command again to go on."

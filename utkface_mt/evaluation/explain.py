@@ -1,11 +1,11 @@
 """Why a prediction came out as it did: LIME and Grad-CAM for one face, and their average over many."""
 
 import contextlib
-import io
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
 
 import numpy as np
-from lime.lime_image import LimeImageExplainer
+from lime import lime_image
 from skimage.segmentation import slic
 
 from ..backend import keras, tf
@@ -41,8 +41,8 @@ def lime_attribution(
     Returns:
         float32 `[size, size]`: the weight of the superpixel each pixel belongs to.
     """
-    explainer = LimeImageExplainer(random_state=seed)
-    with contextlib.redirect_stderr(io.StringIO()):  # the released wheel draws a progress bar that cannot be turned off
+    explainer = lime_image.LimeImageExplainer(random_state=seed)
+    with _no_progress_bar():
         explanation = explainer.explain_instance(
             picture.astype(np.double),
             _classifier(network, task, experiment, scale),
@@ -56,6 +56,17 @@ def lime_attribution(
         )
     weights = dict(explanation.local_exp[0])
     return np.vectorize(lambda segment: weights.get(segment, 0.0), otypes=[np.float32])(explanation.segments)
+
+
+@contextlib.contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """Silences the progress bar that the released version of lime draws without asking."""
+    original = lime_image.tqdm
+    lime_image.tqdm = functools.partial(original, disable=True)
+    try:
+        yield
+    finally:
+        lime_image.tqdm = original
 
 
 def _classifier(network: keras.Model, task: str, experiment: Experiment, scale: AgeScale) -> Callable:

@@ -11,12 +11,15 @@ ops = keras.ops
 
 LABEL_DEVIATION = 2.0  # years: width of the Gaussian that stands for one age label
 EXPECTATION_SHARE = 0.1  # weight of a year of error in the expected age against a nat of divergence
+DISTRIBUTION_SCALE = 0.2  # brings the distribution's loss to the size of the squared error it stands in for
 LARGEST_WEIGHT = 3.0  # a rare class counts at most this many times
 
 
 @keras.saving.register_keras_serializable("utkface_mt")
 class AgeDistributionLoss(keras.losses.Loss):
     """Divergence from a Gaussian around the true age, plus the absolute error of the expected age.
+
+    The sum is scaled so that loss weights mean about the same as with the squared error of standardised ages.
 
     Label distributions for age: Gao et al., "Age Estimation Using Expectation of Label Distribution Learning",
     IJCAI 2018.
@@ -37,7 +40,7 @@ class AgeDistributionLoss(keras.losses.Loss):
         labels = ops.softmax(scores)
         divergence = ops.sum(labels * (ops.log_softmax(scores) - ops.log(y_pred + 1e-7)), axis=-1)
         expected = ops.sum(years * y_pred, axis=-1)
-        return divergence + EXPECTATION_SHARE * ops.abs(expected - y_true[:, 0])
+        return DISTRIBUTION_SCALE * (divergence + EXPECTATION_SHARE * ops.abs(expected - y_true[:, 0]))
 
 
 def task_losses(experiment: Experiment) -> dict[str, keras.losses.Loss]:
