@@ -73,7 +73,7 @@ def build_backbone(name: str, width: float, image_size: int, weights: str, path:
     if weights == "imagenet":
         return _imagenet(constructor, backbone, options)
     file = _weights_file(name, width, weights, path)
-    network = constructor(weights=None, name="backbone", **options)
+    network = _named(constructor(weights=None, **options))
     if file is not None:
         try:
             network.load_weights(file)
@@ -96,9 +96,15 @@ def _weights_file(name: str, width: float, weights: str, path: Path | None) -> P
 
 def _imagenet(constructor: Callable, backbone: Backbone, options: dict) -> keras.Model:
     try:
-        return constructor(weights="imagenet", name="backbone", **options)
+        return _named(constructor(weights="imagenet", **options))
     except Exception as error:
         raise UserError(
             f"The ImageNet weights of {backbone.title} could not be downloaded ({str(error).splitlines()[0]}). "
             "Check the network, or give a .weights.h5 file with --weights."
         ) from error
+
+
+def _named(network: keras.Model) -> keras.Model:
+    """Names a network `backbone`; some constructors look their own name up and cannot be given another."""
+    network.name = "backbone"
+    return network
