@@ -19,7 +19,15 @@ from utkface_mt.model.losses import (
     sample_weights,
     targets,
 )
-from utkface_mt.model.network import YEARS, ages_in_years, build_heads, build_network, copy_heads, feature_model
+from utkface_mt.model.network import (
+    YEARS,
+    ages_in_years,
+    build_heads,
+    build_network,
+    copy_heads,
+    feature_model,
+    start_from_prior,
+)
 from utkface_mt.model.weights import weights_identity
 
 TINY = Experiment(width=0.35, image_size=32, weights="none")
@@ -144,6 +152,16 @@ def test_distribution_loss_prefers_the_true_age():
     values = [float(loss(np.array([[30.0]], np.float32), peak(year))) for year in (30, 33, 60)]
     assert values[0] == pytest.approx(0, abs=1e-3)
     assert values[0] < values[1] < values[2]
+
+
+def test_an_untrained_distribution_answers_like_the_training_ages():
+    experiment = replace(TINY, age_head="distribution")
+    ages = np.random.default_rng(0).integers(20, 40, 500)
+    heads = build_heads(4, experiment)
+    start_from_prior(heads, experiment, ages)
+    answer = heads(np.zeros((1, 4), np.float32))["age"].numpy()
+    assert ages_in_years(answer, experiment, AgeScale(0, 1))[0] == pytest.approx(ages.mean(), abs=6)
+    assert answer[0, 20:40].sum() > 0.75
 
 
 @pytest.mark.parametrize("head", ["regression", "distribution"])

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from ..backend import keras
 from ..config import Experiment
@@ -59,6 +60,24 @@ def copy_heads(source: keras.Model, target: keras.Model) -> None:
 def feature_model(network: keras.Model) -> keras.Model:
     """The part of a network that turns pictures into pooled features."""
     return keras.Model(network.inputs, network.get_layer("features").output, name="picture_to_features")
+
+
+def start_from_prior(model: keras.Model, experiment: Experiment, ages: np.ndarray) -> None:
+    """Lets an untrained age distribution answer with the training ages' own distribution.
+
+    A regression head starts at the mean by itself, since ages are standardised; without this, a distribution would
+    spend its first epochs on learning that nobody is 110.
+
+    Args:
+        model: a network or its heads.
+        experiment: says which age head it has; regression heads are left alone.
+        ages: the training ages in years.
+    """
+    if experiment.age_head == "distribution":
+        shares = np.bincount(ages, minlength=len(YEARS)) + 0.5
+        smooth = gaussian_filter1d(shares / shares.sum(), sigma=2.0)
+        kernel, _ = model.get_layer("age").get_weights()
+        model.get_layer("age").set_weights([kernel, np.log(smooth)])
 
 
 def _heads(features: keras.KerasTensor, experiment: Experiment) -> dict[str, keras.KerasTensor]:

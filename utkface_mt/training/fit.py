@@ -11,6 +11,7 @@ from ..config import Experiment
 from ..data.batches import AgeScale, training_batches
 from ..model.augment import get_augment
 from ..model.losses import loss_weights, sample_weights, targets, task_losses
+from ..model.network import start_from_prior
 from .checkpoint import Checkpoints
 from .schedule import build_optimizer, plateau_callback
 
@@ -60,6 +61,7 @@ def fit(
     Raises:
         UserError: if the loss stops being a number.
     """
+    start_from_prior(model, experiment, data.ages[data.train])
     steps = -(-len(data.train) // experiment.batch_size)
     model.compile(
         optimizer=build_optimizer(experiment, steps),

@@ -23,7 +23,7 @@ def suggest(trial: optuna.Trial) -> dict[str, Any]:
         "learning_rate": trial.suggest_float("learning_rate", 1e-4, 3e-3, log=True),
         "dropout": trial.suggest_float("dropout", 0.0, 0.5),
         "batch_size": trial.suggest_categorical("batch_size", [16, 32, 64]),
-        "optimizer": trial.suggest_categorical("optimizer", ["adam", "adamw", "sgd"]),
+        "optimizer": trial.suggest_categorical("optimizer", ["adam", "adamw"]),
         "weight_decay": trial.suggest_float("weight_decay", 1e-6, 1e-2, log=True),
         "fine_tune": trial.suggest_categorical("fine_tune", [0.3, 0.6, 1.0]),
     }
