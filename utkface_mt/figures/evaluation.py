@@ -28,7 +28,7 @@ def ladder_chart(rows: Sequence[Result]) -> Figure:
         ends = np.array([[factor * end for end in row.ci[name]] for row in rows])
         reach = np.abs(ends.T - values)
         axes.errorbar(values, places, xerr=reach, fmt="o", color=colour, ecolor=colour, capsize=3, elinewidth=1.5)
-        axes.set(xlabel=label, yticks=places, yticklabels=[row.title for row in rows])
+        axes.set(xlabel=label, yticks=places, yticklabels=[row.title for row in rows], ylim=(-0.6, len(rows) - 0.4))
     panels[0].set_title("Each row, with its 95 % interval")
     return figure
 

@@ -9,6 +9,7 @@ import optuna
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from ..data.batches import epoch_draws
 from ..model.augment import get_augment
@@ -59,12 +60,15 @@ def study_figures(study: optuna.Study) -> list[Figure]:
 
     completed = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
     figures = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # optuna marks its matplotlib plots as experimental
+    with warnings.catch_warnings(), plt.rc_context():  # optuna's plots set a style of their own
+        warnings.simplefilter("ignore")  # and are marked as experimental
         figures.append(_resized(plots.plot_optimization_history(study), 7, 3.6))
+        figures[0].axes[0].xaxis.get_major_locator().set_params(integer=True)
         if len(completed) > 3:
             figures.append(_resized(plots.plot_param_importances(study), 7, 3.6))
-        figures.append(_resized(plots.plot_slice(study), 14, 3.2))
+        figures.append(_resized(plots.plot_slice(study), 15, 3.4))
+        for axes in figures[-1].axes:
+            axes.xaxis.set_minor_formatter(NullFormatter())
     return figures
 
 
@@ -133,20 +137,22 @@ def cost_against_accuracy(table: pd.DataFrame) -> Figure:
         table: as `utkface_mt.training.backbone_costs.comparison` gives it.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
-    left.scatter(table["mega_multiply_adds"], table["inference_images_per_second"], color=BLUE)
-    for name, row in table.iterrows():
-        left.annotate(name, (row["mega_multiply_adds"], row["inference_images_per_second"]), xytext=(4, 4),
-                      textcoords="offset points", fontsize=8)  # fmt: skip
-    left.set(xscale="log", yscale="log", xlabel="million multiply-adds a picture", ylabel="pictures a second",
-             title="What a backbone costs")  # fmt: skip
-    probed = table.dropna(subset=["age_mae"])
-    right.scatter(probed["mega_multiply_adds"], probed["age_mae"], color=ORANGE)
-    for name, row in probed.iterrows():
-        right.annotate(name, (row["mega_multiply_adds"], row["age_mae"]), xytext=(4, 4), textcoords="offset points",
-                       fontsize=8)  # fmt: skip
-    right.set(xscale="log", xlabel="million multiply-adds a picture", ylabel="age MAE in years (validation)",
-              title="What its frozen features give")  # fmt: skip
+    cost = "million multiply-adds a picture"
+    _labelled_points(left, table, "inference_images_per_second", BLUE)
+    left.set(xscale="log", yscale="log", xlabel=cost, ylabel="pictures a second", title="What a backbone costs")
+    _labelled_points(right, table.dropna(subset=["age_mae"]), "age_mae", ORANGE)
+    right.set(xscale="log", xlabel=cost, ylabel="age MAE in years (validation)", title="What its frozen features give")
     return figure
+
+
+def _labelled_points(axes: plt.Axes, table: pd.DataFrame, column: str, colour: str) -> None:
+    """Points by multiply-adds, their names in turn above and below, so that neighbours stay legible."""
+    axes.scatter(table["mega_multiply_adds"], table[column], color=colour)
+    axes.margins(x=0.22, y=0.12)
+    for number, (name, row) in enumerate(table.iterrows()):
+        offset = (4, 5) if number % 2 else (4, -12)
+        place = (row["mega_multiply_adds"], row[column])
+        axes.annotate(name, place, xytext=offset, textcoords="offset points", fontsize=8)
 
 
 def age_distributions(pictures: np.ndarray, answers: np.ndarray, ages: Sequence[int]) -> Figure:
