@@ -110,7 +110,7 @@ def reliability(test: pd.DataFrame, calibration: GenderCalibration) -> Figure:
         error = calibration_error(values, test["gender_true"])
         axes.plot(table["predicted"], table["measured"], marker=marker, label=f"{label}: error {100 * error:.1f} %")
     axes.set(xlabel="predicted probability of female", ylabel="measured share of female", title="Gender probability")
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower right", frameon=True)
     return figure
 
 

@@ -20,7 +20,7 @@ Objective = Callable[[Experiment, list[keras.callbacks.Callback]], History]
 def suggest(trial: optuna.Trial) -> dict[str, Any]:
     """Draws one point of the search space, as fields of `Experiment`."""
     return {
-        "learning_rate": trial.suggest_float("learning_rate", 1e-4, 3e-3, log=True),
+        "learning_rate": trial.suggest_float("learning_rate", 3e-5, 1e-3, log=True),
         "dropout": trial.suggest_float("dropout", 0.0, 0.5),
         "batch_size": trial.suggest_categorical("batch_size", [16, 32, 64]),
         "optimizer": trial.suggest_categorical("optimizer", ["adam", "adamw"]),
@@ -30,7 +30,7 @@ def suggest(trial: optuna.Trial) -> dict[str, Any]:
 
 
 START = {  # the first trial: a plain fine-tune that is known to work, so that the study never ends below it
-    "learning_rate": 6e-4,
+    "learning_rate": 2e-4,
     "dropout": 0.2,
     "batch_size": 32,
     "optimizer": "adam",
