@@ -4,12 +4,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from utkface_mt.config import PROFILES
 from utkface_mt.data.dataset import Dataset, open_dataset
 from utkface_mt.data.sample import write_sample
 
 FACES = 160
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

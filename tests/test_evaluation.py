@@ -39,7 +39,7 @@ def _predictions(count: int = 500, seed: int = 0, noise: float = 6.0) -> pd.Data
     )
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(2, 60), st.integers(0, 1000))
 def test_scores_agree_with_scikit_learn(count: int, seed: int):
     table = _predictions(count, seed)

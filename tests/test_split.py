@@ -25,7 +25,7 @@ def _table(count: int, seed: int) -> pd.DataFrame:
     return table.assign(cluster=cluster)
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(st.integers(600, 1500), st.integers(0, 10_000))
 def test_no_cluster_is_divided_and_strata_keep_their_shares(count: int, seed: int):
     faces = _table(count, seed)
@@ -34,9 +34,10 @@ def test_no_cluster_is_divided_and_strata_keep_their_shares(count: int, seed: in
     assert (part.groupby(faces["cluster"]).nunique() == 1).all()
     for name, share in SHARES.items():
         assert abs((part == name).mean() - share) < 0.02
-    counts = pd.crosstab(strata(faces), part)
-    expected = np.outer(counts.sum(axis=1), [SHARES[name] for name in counts.columns])
-    assert np.abs(counts.to_numpy() - expected).max() <= 4  # faces: clusters are whole, small strata lumpy
+    for groups in (strata(faces), strata(faces).str.rsplit(" ", n=1).str[0]):  # with the race code, and without
+        counts = pd.crosstab(groups, part)
+        expected = np.outer(counts.sum(axis=1), [SHARES[name] for name in counts.columns])
+        assert np.abs(counts.to_numpy() - expected).max() <= 6  # faces: clusters are whole, small strata lumpy
 
 
 def test_a_stratum_of_one_is_placed_whole():
@@ -56,7 +57,7 @@ def test_too_few_faces_are_refused(dataset: Dataset):
         assign_parts(dataset.faces.head(30))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(1, 900), st.integers(0, 100))
 def test_limit_keeps_each_stratum_to_within_a_face(limit: int, seed: int):
     faces = _table(900, 3)

@@ -4,7 +4,9 @@ import os
 import platform
 from importlib.metadata import version
 
-LIBRARIES = ("utkface_mt", "tensorflow", "keras", "numpy", "scikit-learn", "optuna")
+from . import __version__
+
+LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn", "optuna")
 
 
 def describe_machine() -> str:
@@ -14,7 +16,8 @@ def describe_machine() -> str:
 
 def library_versions() -> dict[str, str]:
     """The versions that results depend on, Python's among them."""
-    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+    own = {"python": platform.python_version(), "utkface_mt": __version__}
+    return {**own, **{name: version(name) for name in LIBRARIES}}
 
 
 def version_line() -> str:

@@ -16,7 +16,7 @@ from .files import digest
 from .results import Result
 from .rows import ROWS, get_row
 from .training.search import best_experiment, search
-from .workspace import Workspace, training_code_version
+from .workspace import Workspace, code_digest
 
 SCHEDULERS = ("plateau", "cosine")
 
@@ -78,7 +78,7 @@ def fine_tune_study(workspace: Workspace, previous: Experiment) -> optuna.Study:
         previous: the frozen baseline's experiment.
     """
     base = replace(fine_tune_base(workspace, previous), epochs=workspace.profile.trial_epochs)
-    name = digest([base.to_dict(), workspace.data_digest, training_code_version()])
+    name = digest([workspace.key(base), code_digest("training/search.py")])
     storage = workspace.folder / "studies" / f"fine-tune-{name}.db"
     return search(
         base,

@@ -35,7 +35,8 @@ def write_report(folder: Path, profile: str) -> Path:
         The path of `index.html`.
     """
     rows = ResultStore(folder).rows()
-    links = [_notebook_page(path) for path in sorted((folder / "notebooks").glob("[0-9][0-9]_*[!d].ipynb"))]
+    notebooks = sorted((folder / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    links = [_notebook_page(path) for path in notebooks if not path.name.endswith(".failed.ipynb")]
     environment = Environment(loader=PackageLoader("utkface_mt"), autoescape=select_autoescape(["html"]))
     table = results_table(row.table_row() for row in rows)
     page = environment.get_template("index.html").render(

@@ -164,8 +164,8 @@ def open_workspace(
 
 def _parts(dataset: Dataset, faces: pd.DataFrame) -> pd.Series:
     """The split of `faces`, made once and kept with the dataset: dealing out takes a while for many faces."""
-    code = _code_only(Path(__file__).parent / "data" / "split.py")
-    path = dataset.storage / f"split-{digest([faces['file'].to_list(), SPLIT_SEED, code])}.csv.gz"
+    depends_on = [faces["file"].to_list(), SPLIT_SEED, code_digest("data/split.py")]
+    path = dataset.storage / f"split-{digest(depends_on)}.csv.gz"
     if not path.exists():
         with replacing(path) as temporary:
             assign_parts(faces, SPLIT_SEED).to_csv(temporary, index=False)
@@ -181,9 +181,17 @@ def write_manifest(workspace: Workspace) -> Path:
 
 
 def training_code_version() -> str:
-    """A digest of the code that training depends on; comments, docstrings and layout do not count."""
-    package = Path(__file__).parent
-    return digest([_code_only(package / name) for name in _CODE])
+    """A digest of the code that training depends on."""
+    return code_digest(*_CODE)
+
+
+def code_digest(*names: str) -> str:
+    """A digest of modules of this package; comments, docstrings and layout do not count.
+
+    Args:
+        names: paths below the package, such as `data/split.py`.
+    """
+    return digest([_code_only(Path(__file__).parent / name) for name in names])
 
 
 def _code_only(path: Path) -> str:
