@@ -40,7 +40,7 @@ FULL_RECIPE = {
 ROWS = (
     Row("00_constant", "03_baseline", "Always the median age and the majority gender", final=False),
     Row("03_baseline", "03_baseline", "Baseline: frozen backbone"),
-    Row("05_fine_tune", "05_fine_tune", "All layers learn, hyperparameters searched", "03_baseline"),
+    Row("05_fine_tune", "05_fine_tune", "Fine-tuned, hyperparameters searched", "03_baseline"),
     Row(
         "06_sample_weights",
         "06_sample_weights",
