@@ -68,6 +68,12 @@ def test_a_failure_is_told_successes_are_kept_and_a_second_run_resumes(
     assert (done / "01_one.html").exists()
 
 
+def test_a_cell_that_takes_too_long_is_stopped_and_named(repository: Path, runs: Path, faces_folder: Path):
+    _notebook(repository / "notebooks", "01_one", "import time; time.sleep(60)")
+    with pytest.raises(UserError, match=r"01_one.ipynb: a cell took longer than 2 s"):
+        _run(faces_folder, cell_timeout=2)
+
+
 def test_unknown_and_wrongly_typed_parameters_stop_before_anything_runs(
     repository: Path, runs: Path, faces_folder: Path
 ):

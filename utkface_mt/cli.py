@@ -73,7 +73,13 @@ def _add_run(verbs: Any) -> None:
     run.add_argument("--epochs", type=int, default=0, metavar="N", help="epochs of every row, instead of the profile's")
     run.add_argument("--trials", type=int, default=0, metavar="N", help="trials of the study, instead of the profile's")
     run.add_argument("--seed", type=int, default=0, help="seed of training")
-    run.add_argument("--timeout", type=int, default=0, metavar="S", help="seconds a cell may take; 0 for no limit")
+    run.add_argument(
+        "--timeout",
+        type=int,
+        default=86_400,
+        metavar="S",
+        help="seconds a cell may take, a day by default; 0: no limit",
+    )
     run.add_argument(
         "--parameter",
         action="append",

@@ -51,7 +51,7 @@ class SequenceOptions:
     first: str = ""
     only: str = ""
     fresh: bool = False
-    cell_timeout: int = 0
+    cell_timeout: int = 86_400
     parameters: dict[str, Any] = field(default_factory=dict)
 
     def notebook_parameters(self) -> dict[str, Any]:
