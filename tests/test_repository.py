@@ -110,6 +110,12 @@ class TestNotebook:
         assert not ABSOLUTE_PATH.search(text)
         assert any("sample" in output.get("text", "") for output in outputs)
 
+    def test_every_figure_is_there(self, path: Path):
+        cells = nbformat.read(path, as_version=4).cells
+        for cell in cells:
+            if cell.cell_type == "code" and cell.source.rstrip().endswith(";"):
+                assert any("image/png" in output.get("data", {}) for output in cell.outputs), cell.source
+
     def test_nbval_compares_something(self, path: Path):
         cells = nbformat.read(path, as_version=4).cells
         checked = [cell for cell in cells if "nbval-check-output" in cell.metadata.get("tags", [])]

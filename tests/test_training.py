@@ -99,6 +99,13 @@ def test_cosine_warms_up_and_ends_near_zero():
     assert rates[100] == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_every_optimiser_can_be_built_and_adam_goes_without_decay(optimizer: str, decay: float):
+    built = build_optimizer(replace(EXPERIMENT, optimizer=optimizer, weight_decay=decay), steps_per_epoch=2)
+    assert built.weight_decay == (None if optimizer == "adam" else decay)
+
+
 def _objective(calls: list):
     def objective(experiment: Experiment, callbacks: list) -> list[dict]:
         calls.append(experiment)

@@ -17,6 +17,7 @@ DIVERGING = "PuOr"
 
 def use_style() -> None:
     """Sets matplotlib's defaults; each notebook calls it once."""
+    plt.switch_backend(plt.get_backend())  # loads the backend now, so that no later context undoes its set-up
     sns.set_theme(style="whitegrid", context="notebook", palette=[BLUE, ORANGE, GREEN, PINK, SKY])
     plt.rcParams.update(
         {

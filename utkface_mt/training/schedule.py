@@ -21,13 +21,14 @@ def build_optimizer(experiment: Experiment, steps_per_epoch: int) -> keras.optim
         rate = keras.optimizers.schedules.CosineDecay(
             initial_learning_rate=rate / 100, decay_steps=steps - warm_up, warmup_target=rate, warmup_steps=warm_up
         )
-    options = {"learning_rate": rate, "weight_decay": experiment.weight_decay or None}
-    if experiment.optimizer == "sgd":
-        optimizer = keras.optimizers.SGD(momentum=0.9, nesterov=True, **options)
+    if experiment.optimizer == "adam":
+        return keras.optimizers.Adam(rate)
+    decay = experiment.weight_decay
+    if experiment.optimizer == "adamw":
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=decay)
     else:
-        optimizer = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[experiment.optimizer](**options)
-    if experiment.weight_decay:
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 
 
