@@ -21,19 +21,8 @@ from .features import (
 )
 from .hair import draw_back_hair, draw_front_hair, draw_hat
 from .head import draw_body, draw_ears, draw_head, geometry
-from .sampling import sample_traits
 from .scene import draw_background, finished
 from .traits import PATTERNS, Traits
-
-__all__ = [
-    "APPEARANCE_NAMES",
-    "NUISANCE_NAMES",
-    "Traits",
-    "appearance_targets",
-    "draw_face",
-    "nuisance_targets",
-    "sample_traits",
-]
 
 NUISANCE_NAMES = (
     "roll",
