@@ -30,7 +30,10 @@ RANGES = {
     "gender_share": (0.0, 1.0),
     "label_smoothing": (0.0, 0.4),
     "test_crop": (0.0, 0.3),
+    "first_size": (0, 512),
+    "first_share": (0.0, 1.0),
 }
+SIZE_STEP = 32  # how much a backbone shrinks a picture: sizes that change while training are its multiples
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class Experiment:
         label_smoothing: how far gender targets move from 0 and 1.
         flip_average: at test time average over the picture and its mirror image.
         test_crop: share of each side cut off at test time, so that the face fills more of the picture.
+        first_size: side of the pictures in the first epochs (progressive resizing); 0: `image_size` throughout.
+        first_share: share of the epochs that use `first_size`.
         seed: of initial head weights, data order and augmentation.
     """
 
@@ -84,6 +89,8 @@ class Experiment:
     label_smoothing: float = 0.0
     flip_average: bool = False
     test_crop: float = 0.0
+    first_size: int = 0
+    first_share: float = 0.5
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -97,6 +104,16 @@ class Experiment:
         for name, (low, high) in RANGES.items():
             if not low <= getattr(self, name) <= high:
                 raise UserError(f"{name}={getattr(self, name)!r} is outside {low:g} to {high:g}.")
+        if self.first_size and (self.first_size % SIZE_STEP or self.image_size % SIZE_STEP):
+            raise UserError(
+                f"first_size={self.first_size} and image_size={self.image_size} should be multiples of {SIZE_STEP}: "
+                "only then does a network treat pictures of both sizes alike."
+            )
+
+    @property
+    def first_epochs(self) -> int:
+        """How many epochs, from the start, train on pictures of `first_size`."""
+        return round(self.first_share * self.epochs) if self.first_size else 0
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Experiment":

@@ -122,7 +122,7 @@ def _train(
     folder = workspace.store.place(key)
     network = build_network(experiment, workspace.backbone_path(experiment))
     pixels = workspace.pixels(experiment.image_size)
-    if experiment.fine_tune == 0 and experiment.augment == "none":
+    if experiment.fine_tune == 0 and experiment.augment == "none" and not experiment.first_epochs:
         features = _features(workspace, network, experiment, pixels)
         heads = build_heads(features.shape[1], experiment)
         history = fit(heads, workspace.training_data(features), experiment, folder / "training", callbacks)

@@ -58,6 +58,8 @@ def training_batches(
     seed: int,
     start_epoch: int = 0,
     augment: Augment | None = None,
+    first_size: int = 0,
+    first_epochs: int = 0,
 ) -> tf.data.Dataset:
     """One long dataset over all epochs from `start_epoch` on; an epoch has `ceil(len(rows) / batch_size)` batches.
 
@@ -71,6 +73,8 @@ def training_batches(
         seed: of order and augmentation.
         start_epoch: the first epoch to deliver.
         augment: changes float32 pictures given their uniform draws.
+        first_size: side to which pictures are shrunk in the first epochs.
+        first_epochs: how many epochs those are.
 
     Yields:
         (inputs float32, targets, weights).
@@ -90,6 +94,10 @@ def training_batches(
         inputs = tf.cast(tf.ensure_shape(inputs, (None, *source.shape[1:])), tf.float32)
         if augment:
             inputs = augment(inputs, tf.ensure_shape(draws, (None, AUGMENT_DRAWS)))
+        if first_epochs:
+            small = (first_size, first_size)
+            inputs = tf.cond(epoch < first_epochs, lambda: tf.image.resize(inputs, small, "area"), lambda: inputs)
+            inputs = tf.ensure_shape(inputs, (None, None, None, 3))
         named = {name: tf.ensure_shape(value, (None, 1)) for name, value in zip(names, rest, strict=False)}
         weighted = {
             name: tf.ensure_shape(value, (None,)) for name, value in zip(names, rest[len(names) :], strict=True)

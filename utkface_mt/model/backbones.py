@@ -47,13 +47,15 @@ def get_backbone(name: str) -> Backbone:
     return BACKBONES[name]
 
 
-def build_backbone(name: str, width: float, image_size: int, weights: str, path: Path | None = None) -> keras.Model:
+def build_backbone(
+    name: str, width: float, image_size: int | None, weights: str, path: Path | None = None
+) -> keras.Model:
     """Builds a backbone without its classifier and loads its weights.
 
     Args:
         name: key of `BACKBONES`.
         width: width multiplier, where the backbone has one.
-        image_size: side of the pictures in pixels.
+        image_size: side of the pictures in pixels; None for any.
         weights: an identity as `weights_identity` gives it.
         path: the file behind the identity, if it is one of a file.
 

@@ -23,14 +23,15 @@ def build_network(experiment: Experiment, weights_path: Path | None = None) -> k
         weights_path: the file behind `experiment.weights`, if it names one.
 
     Returns:
-        A functional model from float32 `[n, size, size, 3]` in 0 to 255 to a dictionary: `gender` `[n, 1]`, the
-        probability of code 1; `age` `[n, 1]` in standard units, or `[n, 117]`, a distribution over `YEARS`.
+        A functional model from float32 `[n, size, size, 3]` in 0 to 255 (of any size, if the experiment's pictures
+        grow) to a dictionary: `gender` `[n, 1]`, the probability of code 1; `age` `[n, 1]` in standard units, or
+        `[n, 117]`, a distribution over `YEARS`.
 
     Raises:
         UserError: if the weights cannot be had.
     """
     keras.utils.set_random_seed(experiment.seed)
-    size = experiment.image_size
+    size = None if experiment.first_size else experiment.image_size
     backbone = build_backbone(experiment.backbone, experiment.width, size, experiment.weights, weights_path)
     if experiment.normalisation == "frozen":
         backbone = freeze_statistics(backbone)

@@ -102,6 +102,8 @@ def _batches(data: TrainingData, experiment: Experiment, start: int) -> tf.data.
         seed=experiment.seed,
         start_epoch=start,
         augment=get_augment(experiment.augment),
+        first_size=experiment.first_size,
+        first_epochs=experiment.first_epochs,
     )
 
 
