@@ -34,10 +34,11 @@ LAYERS = (
         "training",
         "evaluation",
     ),
-    *("rows", "results", "learned", "workspace", "experiment", "ladder", "figures", "report", "sequence", "publish"),
+    *("rows", "results", "learned", "workspace", "experiment", "ladder", "search_workers", "figures", "report"),
+    *("sequence", "publish"),
     "cli",
 )
-PARAMETERS = {"profile", "data", "weights", "limit", "epochs", "trials", "seed"}
+PARAMETERS = {"profile", "data", "weights", "limit", "epochs", "trials", "seed", "strategy"}
 TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split("\n")
 
 

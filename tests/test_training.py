@@ -14,7 +14,8 @@ from utkface_mt.errors import UserError
 from utkface_mt.model.network import build_heads
 from utkface_mt.training.fit import TrainingData, fit
 from utkface_mt.training.schedule import build_optimizer
-from utkface_mt.training.search import START, best_experiment, finished_trials, search, suggest
+from utkface_mt.training.search import START, best_experiment, search, suggest
+from utkface_mt.training.studies import finished_trials
 
 EXPERIMENT = Experiment(epochs=6, patience=6, learning_rate=0.01, batch_size=8, dropout=0.3, scheduler="plateau")
 
@@ -114,9 +115,13 @@ def _objective(calls: list):
     return objective
 
 
+def _storage(folder: Path) -> str:
+    return f"sqlite:///{folder / 'study.db'}"
+
+
 def test_a_study_starts_from_the_default_and_its_best_trial_wins(tmp_path: Path):
     calls = []
-    study = search(EXPERIMENT, _objective(calls), tmp_path / "study.db", trials=6)
+    study = search(EXPERIMENT, _objective(calls), _storage(tmp_path), trials=6)
     assert len(calls) == 6
     assert calls[0] == replace(EXPERIMENT, **START)
     best = best_experiment(study, EXPERIMENT)
@@ -137,8 +142,8 @@ def test_an_interrupted_study_goes_on_and_the_stopped_trial_is_run_again(tmp_pat
         return _objective(calls)(experiment, callbacks)
 
     with pytest.raises(KeyboardInterrupt):
-        search(EXPERIMENT, stopping, tmp_path / "study.db", trials=4)
-    study = search(EXPERIMENT, stopping, tmp_path / "study.db", trials=4)
+        search(EXPERIMENT, stopping, _storage(tmp_path), trials=4)
+    study = search(EXPERIMENT, stopping, _storage(tmp_path), trials=4)
     assert len(finished_trials(study)) == 4
     failed = study.get_trials(states=(optuna.trial.TrialState.FAIL,))
     assert len(failed) == 1

@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"utkface_mt {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     _add_run(verbs)
+    _add_search(verbs)
     _add_check(verbs)
     _add_publish(verbs)
     for verb in verbs.choices.values():
@@ -62,17 +63,10 @@ def _add_run(verbs: Any) -> None:
     run = verbs.add_parser(
         "run", help="run the notebooks in order", description="Runs the notebooks in order and writes a report."
     )
-    summaries = "; ".join(f"{profile.name}: {profile.summary}" for profile in PROFILES.values())
-    run.add_argument("--profile", default="sample", choices=PROFILES, help=summaries)
-    run.add_argument("--data", default="sample", help="sample, kaggle, or a folder, .zip or .tar.gz of UTKFace crops")
-    run.add_argument("--weights", default="", help="imagenet, bundled, none, or a .weights.h5 file")
+    _add_workspace_options(run)
     run.add_argument("--from", dest="first", default="", metavar="NN", help="start with this notebook, such as 05")
     run.add_argument("--only", default="", metavar="NN", help="run this notebook only")
     run.add_argument("--fresh", action="store_true", help="put an earlier run aside instead of going on with it")
-    run.add_argument("--limit", type=int, default=0, metavar="N", help="use N faces, the strata kept")
-    run.add_argument("--epochs", type=int, default=0, metavar="N", help="epochs of every row, instead of the profile's")
-    run.add_argument("--trials", type=int, default=0, metavar="N", help="trials of the study, instead of the profile's")
-    run.add_argument("--seed", type=int, default=0, help="seed of training")
     run.add_argument(
         "--timeout",
         type=int,
@@ -91,6 +85,25 @@ def _add_run(verbs: Any) -> None:
     run.set_defaults(verb=_run)
 
 
+def _add_workspace_options(verb: argparse.ArgumentParser) -> None:
+    """The options that say what is trained, on which faces, and for how long."""
+    summaries = "; ".join(f"{profile.name}: {profile.summary}" for profile in PROFILES.values())
+    verb.add_argument("--profile", default="sample", choices=PROFILES, help=summaries)
+    verb.add_argument("--data", default="sample", help="sample, kaggle, or a folder, .zip or .tar.gz of UTKFace crops")
+    verb.add_argument("--weights", default="", help="imagenet, bundled, none, or a .weights.h5 file")
+    verb.add_argument("--limit", type=int, default=0, metavar="N", help="use N faces, the strata kept")
+    verb.add_argument(
+        "--epochs", type=int, default=0, metavar="N", help="epochs of every row, instead of the profile's"
+    )
+    verb.add_argument(
+        "--trials", type=int, default=0, metavar="N", help="trials of the study, instead of the profile's"
+    )
+    verb.add_argument("--seed", type=int, default=0, help="seed of training")
+    verb.add_argument(
+        "--strategy", default="auto", choices=("auto", "mirrored"), help="one device, or all devices of this machine"
+    )
+
+
 def _parameter(text: str) -> tuple[str, Any]:
     """Reads NAME=VALUE, the value as JSON where it is valid JSON and as text otherwise."""
     name, separator, value = text.partition("=")
@@ -107,7 +120,7 @@ def _run(options: argparse.Namespace) -> int:
 
     from .sequence import SequenceOptions, run_sequence
 
-    numbers = {name: getattr(options, name) for name in ("limit", "epochs", "trials", "seed")}
+    shared = {name: getattr(options, name) for name in ("limit", "epochs", "trials", "seed", "strategy")}
     sequence = SequenceOptions(
         profile=options.profile,
         data=options.data,
@@ -116,9 +129,41 @@ def _run(options: argparse.Namespace) -> int:
         only=options.only,
         fresh=options.fresh,
         cell_timeout=options.timeout,
-        parameters={**numbers, **dict(options.parameter)},
+        parameters={**shared, **dict(options.parameter)},
     )
     run_sequence(sequence, Console(highlight=False))
+    return 0
+
+
+def _add_search(verbs: Any) -> None:
+    search = verbs.add_parser(
+        "search",
+        help="run the hyperparameter study with several workers",
+        description="Runs the study of notebook 05 with any number of workers, here or on several machines.",
+    )
+    _add_workspace_options(search)
+    search.add_argument("--workers", type=int, default=1, metavar="N", help="processes to start on this machine")
+    search.add_argument(
+        "--storage",
+        default="",
+        metavar="URL",
+        help="what the workers share: sqlite:///FILE on one machine, journal:FILE on a shared disk, or a database's "
+        "URL; an SQLite file in the run's folder by default. Set UTKFACE_MT_STUDIES to it for the notebooks",
+    )
+    search.set_defaults(verb=_search)
+
+
+def _search(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from .search_workers import search_with_workers
+
+    names = ("profile", "data", "weights", "limit", "epochs", "trials", "seed", "strategy")
+    workspace = {name: getattr(options, name) for name in names}
+    study = search_with_workers(workspace, options.workers, options.storage, Console(highlight=False))
+    print(f"Best: trial {study.best_trial.number}, validation loss {study.best_value:.4f}")
+    for name, value in study.best_params.items():
+        print(f"  {name:<14} {value:g}" if isinstance(value, float) else f"  {name:<14} {value}")
     return 0
 
 

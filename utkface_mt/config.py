@@ -252,3 +252,8 @@ def runs_root() -> Path:
     """Where everything a run produces goes: `UTKFACE_MT_RUNS`, else `runs/` at the repository's root."""
     configured = os.environ.get("UTKFACE_MT_RUNS")
     return Path(configured).expanduser().resolve() if configured else repository_root() / "runs"
+
+
+def configured_studies() -> str:
+    """The storage of studies that `UTKFACE_MT_STUDIES` names, or nothing."""
+    return os.environ.get("UTKFACE_MT_STUDIES", "")

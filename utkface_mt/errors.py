@@ -6,3 +6,7 @@ class UserError(Exception):
 
     Its message names the file or value and says what to do. The command line prints it without a traceback.
     """
+
+
+class TrainingDivergedError(UserError):
+    """The loss of a training run is no longer a number."""

@@ -18,6 +18,7 @@ from .results import Result
 from .rows import get_row
 from .training.features import backbone_features
 from .training.fit import History, fit
+from .training.strategy import for_replicas, get_strategy
 from .workspace import Workspace
 
 PREDICTED_PARTS = ("validation", "calibration", "test")
@@ -56,6 +57,7 @@ def run(
             command=workspace.command,
             machine=describe_machine(),
             versions=library_versions(),
+            replicas=workspace.replicas,
         )
         workspace.store.save(result)
     if row:
@@ -120,15 +122,17 @@ def _train(
     """Trains the whole network, or the heads alone where the backbone is frozen and the pictures never change."""
     started = time.perf_counter()
     folder = workspace.store.place(key)
-    network = build_network(experiment, workspace.backbone_path(experiment))
     pixels = workspace.pixels(experiment.image_size)
-    if experiment.fine_tune == 0 and experiment.augment == "none" and not experiment.first_epochs:
-        features = _features(workspace, network, experiment, pixels)
-        heads = build_heads(features.shape[1], experiment)
-        history = fit(heads, workspace.training_data(features), experiment, folder / "training", callbacks)
-        copy_heads(heads, network)
-    else:
-        history = fit(network, workspace.training_data(pixels), experiment, folder / "training", callbacks)
+    spread = for_replicas(experiment, workspace.replicas)
+    with get_strategy(workspace.strategy).scope():
+        network = build_network(experiment, workspace.backbone_path(experiment))
+        if experiment.fine_tune == 0 and experiment.augment == "none" and not experiment.first_epochs:
+            features = _features(workspace, network, experiment, pixels)
+            heads = build_heads(features.shape[1], experiment)
+            history = fit(heads, workspace.training_data(features), spread, folder / "training", callbacks)
+            copy_heads(heads, network)
+        else:
+            history = fit(network, workspace.training_data(pixels), spread, folder / "training", callbacks)
     with replacing(folder / "network.weights.h5") as temporary:
         network.save_weights(temporary)
     return network, history, sum(epoch["seconds"] for epoch in history) or time.perf_counter() - started

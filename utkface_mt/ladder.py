@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import optuna
 
-from .config import Experiment
+from .config import Experiment, configured_studies
 from .errors import UserError
 from .experiment import run
 from .files import digest
@@ -70,22 +70,41 @@ def fine_tune_base(workspace: Workspace, previous: Experiment) -> Experiment:
     return replace(previous, fine_tune=1.0, epochs=workspace.start.epochs, patience=workspace.start.patience)
 
 
-def fine_tune_study(workspace: Workspace, previous: Experiment) -> optuna.Study:
-    """The hyperparameter study, run or gone on with; kept in SQLite beside the results.
+def fine_tune_study(workspace: Workspace, previous: Experiment, alone: bool = True) -> optuna.Study:
+    """The hyperparameter study, run or gone on with.
 
     Args:
         workspace: the run.
         previous: the frozen baseline's experiment.
+        alone: whether this is the only worker; then the study repeats for the same seed.
     """
-    base = replace(fine_tune_base(workspace, previous), epochs=workspace.profile.trial_epochs)
-    name = digest([workspace.key(base), code_digest("training/search.py")])
-    storage = workspace.folder / "studies" / f"fine-tune-{name}.db"
+    base, storage, name = study_base(workspace, previous), study_storage(workspace), study_name(workspace, previous)
     return search(
         base,
         lambda experiment, callbacks: run(workspace, experiment, callbacks=callbacks).history,
         storage,
         workspace.profile.trials,
+        name,
+        base.seed if alone else None,
     )
+
+
+def study_base(workspace: Workspace, previous: Experiment) -> Experiment:
+    """The experiment whose fields the trials replace."""
+    return replace(fine_tune_base(workspace, previous), epochs=workspace.profile.trial_epochs)
+
+
+def study_name(workspace: Workspace, previous: Experiment) -> str:
+    """Names the study by everything its trials depend on, so that workers meet in the same one only if they may."""
+    base = study_base(workspace, previous)
+    return f"fine-tune-{digest([workspace.key(base), code_digest('training/search.py')])}"
+
+
+def study_storage(workspace: Workspace) -> str:
+    """Where the study is kept: `UTKFACE_MT_STUDIES`, else an SQLite file beside the results."""
+    folder = workspace.folder / "studies"
+    folder.mkdir(parents=True, exist_ok=True)
+    return configured_studies() or f"sqlite:///{folder / 'studies.db'}"
 
 
 def searched_experiment(workspace: Workspace, previous: Experiment) -> Experiment:

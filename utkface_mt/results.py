@@ -37,6 +37,7 @@ class Result:
         command: what makes the row again.
         machine: what it ran on.
         versions: of the libraries that matter.
+        replicas: devices that shared a batch; batch size and learning rate were as many times those of `experiment`.
     """
 
     key: str
@@ -55,6 +56,7 @@ class Result:
     command: str = ""
     machine: str = ""
     versions: dict[str, str] = field(default_factory=dict)
+    replicas: int = 1
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Result":
@@ -83,6 +85,7 @@ class Result:
             "configuration": self.experiment.to_dict(),
             "validation": self.validation,
             "versions": self.versions,
+            "replicas": self.replicas,
         }
 
 

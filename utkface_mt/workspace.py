@@ -19,12 +19,13 @@ from .files import digest, file_digest, replacing
 from .model.weights import bundled_path, weights_identity
 from .results import ResultStore
 from .training.fit import TrainingData
+from .training.strategy import get_strategy
 
 SPLIT_SEED = 0  # the split is the same for every seed of training, so that rows stay comparable
 _CODE = (  # what the numbers depend on
     *(f"data/{name}.py" for name in ("batches", "pixels", "split")),
     *(f"model/{name}.py" for name in ("augment", "backbones", "losses", "network", "normalisation")),
-    *(f"training/{name}.py" for name in ("checkpoint", "features", "fit", "schedule")),
+    *(f"training/{name}.py" for name in ("checkpoint", "features", "fit", "schedule", "strategy")),
 )
 
 
@@ -40,6 +41,7 @@ class Workspace:
         weights_path: the file the backbone starts from, if it is one.
         folder: where this run's results lie.
         command: the command that makes the run again.
+        strategy: how training is spread over devices, `auto` or `mirrored`.
     """
 
     profile: Profile
@@ -49,6 +51,12 @@ class Workspace:
     weights_path: Path | None
     folder: Path
     command: str
+    strategy: str = "auto"
+
+    @property
+    def replicas(self) -> int:
+        """How many devices share a batch."""
+        return get_strategy(self.strategy).num_replicas_in_sync
 
     @property
     def store(self) -> ResultStore:
@@ -88,7 +96,8 @@ class Workspace:
         weights = ""
         if experiment.weights == "bundled":
             weights = file_digest(bundled_path(experiment.backbone, experiment.width))
-        return digest([experiment.to_dict(), weights, self.data_digest, training_code_version()])
+        spread = [self.replicas] if self.replicas > 1 else []
+        return digest([experiment.to_dict(), weights, self.data_digest, training_code_version(), *spread])
 
     def backbone_path(self, experiment: Experiment) -> Path | None:
         """The weights file an experiment names.
@@ -114,6 +123,7 @@ def open_workspace(
     epochs: int = 0,
     trials: int = 0,
     seed: int = 0,
+    strategy: str = "auto",
     progress: Callable[[str], Callable | None] | None = None,
 ) -> Workspace:
     """Opens a workspace: what the first cell of every notebook does.
@@ -126,12 +136,14 @@ def open_workspace(
         epochs: epochs of every row; 0 for the profile's.
         trials: trials of the study; 0 for the profile's.
         seed: of training.
+        strategy: `auto` or `mirrored`, as `get_strategy` explains.
         progress: given a title, returns a callback (done, total) or None.
 
     Raises:
         UserError: if a value is unknown or of the wrong type, or the data cannot be used.
     """
-    _check_types(profile=profile, data=data, weights=weights)
+    _check_types(profile=profile, data=data, weights=weights, strategy=strategy)
+    get_strategy(strategy)
     _check_types(int, limit=limit, epochs=epochs, trials=trials, seed=seed)
     chosen = get_profile(profile)
     if chosen.needs_data and data == "sample":
@@ -154,12 +166,13 @@ def open_workspace(
         "epochs": epochs,
         "trials": trials,
         "seed": seed,
+        "strategy": strategy if strategy != "auto" else "",
     }
     given = "".join(f" --{name} {value}" for name, value in options.items() if value)
     source = data if data in ("sample", "kaggle") else Path(data).name
     command = f"python -m utkface_mt run --profile {profile} --data {source}{given}"
     path = Path(weights).expanduser() if "@" in start.weights else None
-    return Workspace(chosen, dataset, faces, start, path, folder, command)
+    return Workspace(chosen, dataset, faces, start, path, folder, command, strategy)
 
 
 def _parts(dataset: Dataset, faces: pd.DataFrame) -> pd.Series:

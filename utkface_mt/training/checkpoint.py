@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import keras
-from ..errors import UserError
+from ..errors import TrainingDivergedError
 from ..files import replacing, write_json
 
 KEPT = 2  # the newest checkpoint and the one before it
@@ -80,7 +80,7 @@ class Checkpoints(keras.callbacks.Callback):
         """Records the epoch, saves the state, and stops a run that no longer improves or has diverged."""
         row = {name: float(value) for name, value in (logs or {}).items()}
         if not all(np.isfinite(value) for value in row.values()):
-            raise UserError(
+            raise TrainingDivergedError(
                 f"Training diverged in epoch {epoch + 1}: the loss is not a number. Lower the learning rate."
             )
         row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))

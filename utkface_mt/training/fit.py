@@ -59,7 +59,7 @@ def fit(
         One dictionary an epoch: losses, their parts, learning rate at its end, seconds.
 
     Raises:
-        UserError: if the loss stops being a number.
+        TrainingDivergedError: if the loss stops being a number.
     """
     start_from_prior(model, experiment, data.ages[data.train])
     steps = -(-len(data.train) // experiment.batch_size)

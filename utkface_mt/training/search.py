@@ -1,8 +1,8 @@
-"""The hyperparameter study: what is searched, how trials are cut short, where the study is kept."""
+"""The hyperparameter study: what is searched, how a trial is run and cut short, who wins."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -10,10 +10,12 @@ from optuna_integration import KerasPruningCallback
 
 from ..backend import keras
 from ..config import Experiment
-from ..errors import UserError
+from ..errors import TrainingDivergedError, UserError
 from .fit import History
+from .studies import finished_trials, open_storage, requeue_orphans, running_trials, sign
 
 MONITOR = "val_loss"
+POLL_SECONDS = 1.0  # between looks at whether another worker has finished the last trial, or died
 Objective = Callable[[Experiment, list[keras.callbacks.Callback]], History]
 
 
@@ -39,48 +41,66 @@ START = {  # the first trial: a plain fine-tune that is known to work, so that t
 }
 
 
-def search(base: Experiment, objective: Objective, storage: Path, trials: int) -> optuna.Study:
-    """Runs a study up to `trials` finished trials, going on with one that was stopped.
+def search(
+    base: Experiment, objective: Objective, storage: str, trials: int, name: str = "fine_tune", seed: int | None = None
+) -> optuna.Study:
+    """Works on a study until it has `trials` finished trials, going on with what is there.
 
     The objective is the lowest validation loss of a trial; the test set plays no part. Trials are drawn by the
-    tree-structured Parzen estimator and cut short by the median pruner.
+    tree-structured Parzen estimator and cut short by the median pruner. Other workers may call this at the same
+    time with the same storage and name; each trial is run by one of them.
 
     Args:
         base: the experiment whose fields the trials replace.
         objective: trains one experiment with further callbacks and returns its history.
-        storage: SQLite file that holds the study.
-        trials: how many trials are to be finished in all.
+        storage: as for `open_storage`.
+        trials: how many trials are to be finished in all; several workers may finish one or two more.
+        name: the study's.
+        seed: of the sampler. Workers that share a study give none, so that they draw different trials.
 
     Returns:
         The study; `best_experiment` reads its result.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage.parent.mkdir(parents=True, exist_ok=True)
-    study = optuna.create_study(
-        study_name="fine_tune",
-        storage=f"sqlite:///{storage}",
-        direction="minimize",
-        sampler=optuna.samplers.TPESampler(seed=base.seed, n_startup_trials=max(2, trials // 3)),
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=2, n_warmup_steps=1),
-        load_if_exists=True,
-    )
-    if not study.trials:
-        study.enqueue_trial(START)
+    study = open_study(storage, trials, name, seed)
 
     def run_trial(trial: optuna.Trial) -> float:
+        sign(trial)
         pruning = KerasPruningCallback(trial, MONITOR)
-        history = objective(replace(base, **suggest(trial)), [pruning])
+        try:
+            history = objective(replace(base, **suggest(trial)), [pruning])
+        except TrainingDivergedError as error:
+            raise optuna.TrialPruned(str(error)) from error
         return min(epoch[MONITOR] for epoch in history)
 
-    _fail_stopped_trials(study)
-    while (left := trials - len(finished_trials(study))) > 0:
-        study.optimize(run_trial, n_trials=left)
+    while (finished := len(finished_trials(study))) < trials:
+        requeue_orphans(study)
+        if finished + len(running_trials(study)) < trials:
+            study.optimize(run_trial, n_trials=1)
+        else:
+            time.sleep(POLL_SECONDS)
     return study
 
 
-def finished_trials(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """The trials that ran to their end or were pruned."""
-    return study.get_trials(states=(optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED))
+def open_study(storage: str, trials: int, name: str, seed: int | None = None) -> optuna.Study:
+    """Opens a study, or founds it with `START` as its first trial.
+
+    Args:
+        storage: as for `open_storage`.
+        trials: how many are planned; the first third is drawn at random.
+        name: the study's.
+        seed: of the sampler.
+    """
+    study = optuna.create_study(
+        study_name=name,
+        storage=open_storage(storage),
+        direction="minimize",
+        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(2, trials // 3)),
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=2, n_warmup_steps=1),
+        load_if_exists=True,
+    )
+    if not study.get_trials(deepcopy=False):
+        study.enqueue_trial(START)
+    return study
 
 
 def best_experiment(study: optuna.Study, base: Experiment) -> Experiment:
@@ -92,10 +112,3 @@ def best_experiment(study: optuna.Study, base: Experiment) -> Experiment:
     if not study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)):
         raise UserError("The study has no completed trial. Run notebook 05 again; it goes on with the study.")
     return replace(base, **study.best_params)
-
-
-def _fail_stopped_trials(study: optuna.Study) -> None:
-    """Marks trials that a killed process left running as failed, and queues their points again."""
-    for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
-        study.enqueue_trial(trial.params)
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)

@@ -1,0 +1,48 @@
+"""Training on one device or on all devices of a machine."""
+
+from dataclasses import replace
+
+from ..backend import tf
+from ..config import Experiment
+from ..errors import UserError
+
+STRATEGIES = ("auto", "mirrored")
+
+
+def get_strategy(name: str) -> tf.distribute.Strategy:
+    """Chooses how training is spread over devices.
+
+    Args:
+        name: `mirrored` copies the network to every GPU of this machine (without any, to every logical processor
+            that TensorFlow was told of) and divides each batch between them; `auto` does so if there are several
+            GPUs and uses one device otherwise.
+
+    Raises:
+        UserError: if there is no strategy of that name.
+    """
+    if name not in STRATEGIES:
+        raise UserError(f"strategy={name!r} is unknown; choose one of {', '.join(STRATEGIES)}.")
+    gpus = tf.config.list_logical_devices("GPU")
+    if name == "auto" and len(gpus) < 2:
+        return tf.distribute.get_strategy()
+    devices = gpus or tf.config.list_logical_devices("CPU")
+    if len(devices) == 1:
+        return tf.distribute.OneDeviceStrategy(devices[0].name)
+    return tf.distribute.MirroredStrategy([device.name for device in devices])
+
+
+def for_replicas(experiment: Experiment, replicas: int) -> Experiment:
+    """Scales batch and learning rate with the number of devices (Goyal et al., arXiv 1706.02677).
+
+    Args:
+        experiment: as it is meant for one device.
+        replicas: how many devices there are.
+
+    Returns:
+        The experiment in which a batch holds `replicas` times as many faces and the rate is as many times higher.
+    """
+    if replicas == 1:
+        return experiment
+    return replace(
+        experiment, batch_size=experiment.batch_size * replicas, learning_rate=experiment.learning_rate * replicas
+    )
