@@ -13,7 +13,7 @@ STAMP  := $(VENV)/.installed
 RUN    := $(BIN)/python -m utkface_mt run --profile $(PROFILE) --data $(DATA) \
           $(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(LIMIT),--limit $(LIMIT)) $(ARGS)
 
-.PHONY: run test lint unit notebooks-check lab setup lock notebooks clean help
+.PHONY: run test lint unit notebooks-check bench lab setup lock notebooks clean help
 
 run: setup ## Set up, then run all notebooks (PROFILE=sample|cpu|full DATA=PATH WEIGHTS=PATH LIMIT=N)
 	$(RUN)
@@ -31,6 +31,9 @@ notebooks-check: setup ## nbval: the tagged cells of the committed notebooks aga
 	rm -rf runs/nbval
 	UTKFACE_MT_RUNS=runs/nbval $(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=900 \
 	    --override-ini addopts= notebooks
+
+bench: setup ## Measure speed against plain Keras on this machine (some minutes)
+	$(BIN)/python -m utkface_mt bench
 
 lab: setup ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir notebooks

@@ -35,7 +35,7 @@ LAYERS = (
         "evaluation",
     ),
     *("rows", "results", "learned", "workspace", "experiment", "ladder", "search_workers", "figures", "report"),
-    *("sequence", "publish"),
+    *("benchmark", "sequence", "publish"),
     "cli",
 )
 PARAMETERS = {"profile", "data", "weights", "limit", "epochs", "trials", "seed", "strategy"}

@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(verbs)
     _add_search(verbs)
     _add_check(verbs)
+    _add_bench(verbs)
     _add_publish(verbs)
     for verb in verbs.choices.values():
         verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -189,6 +190,24 @@ def _check(options: argparse.Namespace) -> int:
     print(f"{'quarantined':<28} {len(quarantined)}")
     for entry in quarantined:
         print(f"  {entry['file']}: {entry['reason']}")
+    return 0
+
+
+def _add_bench(verbs: Any) -> None:
+    bench = verbs.add_parser(
+        "bench",
+        help="measure speed against plain Keras",
+        description="Measures the package against the plain way of doing the same, turn by turn, on drawn faces.",
+    )
+    bench.set_defaults(verb=_bench)
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from .benchmark.run import run_benchmark
+
+    print(json.dumps(run_benchmark(Console(highlight=False))))
     return 0
 
 

@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components
 
 MOST_BITS = 6
 LEAST_CORRELATION = 0.97
-_BLOCK = 2048
+_BLOCK = 512
 
 
 def perceptual_hashes(greys: np.ndarray) -> np.ndarray:

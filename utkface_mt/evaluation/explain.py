@@ -11,7 +11,7 @@ from skimage.segmentation import slic
 from ..backend import keras, tf
 from ..config import Experiment
 from ..data.batches import AgeScale
-from ..model.network import YEARS, ages_in_years
+from ..model.network import YEARS, ages_in_years, compiled
 
 SEGMENTS = 60  # superpixels of a face: about as large as an eye
 TASKS = ("age", "gender")
@@ -71,9 +71,10 @@ def _no_progress_bar() -> Iterator[None]:
 
 def _classifier(network: keras.Model, task: str, experiment: Experiment, scale: AgeScale) -> Callable:
     """What LIME calls: pictures to `[n, 1]`, the number that is explained."""
+    call = compiled(network)
 
     def predict(pictures: np.ndarray) -> np.ndarray:
-        output = network(tf.constant(pictures, tf.float32), training=False)
+        output = call(tf.constant(pictures, tf.float32))
         if task == "gender":
             return output["gender"].numpy()
         return ages_in_years(output["age"].numpy(), experiment, scale)[:, None]

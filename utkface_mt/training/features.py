@@ -22,7 +22,20 @@ def backbone_features(network: keras.Model, pixels: np.ndarray, path: Path) -> n
         float32 `[n, channels]`.
     """
     if not path.exists():
-        features = feature_model(network).predict(prediction_batches(pixels, np.arange(len(pixels))), verbose=0)
+        features = compute_features(feature_model(network), pixels)
         with replacing(path) as temporary:
             np.save(temporary, features)
     return np.load(path)
+
+
+def compute_features(extractor: keras.Model, pixels: np.ndarray) -> np.ndarray:
+    """Puts every picture through the backbone once.
+
+    Args:
+        extractor: as `feature_model` gives it.
+        pixels: uint8 `[n, size, size, 3]`.
+
+    Returns:
+        float32 `[n, channels]`.
+    """
+    return extractor.predict(prediction_batches(pixels, np.arange(len(pixels))), verbose=0)

@@ -1,0 +1,1 @@
+"""`make bench`: what the package does against the plain way of doing it, measured alternately in one run."""
