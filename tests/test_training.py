@@ -115,6 +115,22 @@ def _objective(calls: list):
     return objective
 
 
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_the_one_kernel_update_gives_the_numbers_of_keras(name: str):
+    experiment = replace(EXPERIMENT, optimizer=name, weight_decay=0.1, scheduler="cosine")
+    ours = build_optimizer(experiment, steps_per_epoch=2)
+    kind = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[name]
+    theirs = kind.from_config(ours.get_config())
+    rng = np.random.default_rng(0)
+    start, gradients = rng.normal(size=(3, 4)).astype(np.float32), rng.normal(size=(8, 3, 4))
+    weights = [keras.Variable(start, name="kernel") for _ in range(2)]
+    for gradient in gradients:
+        for optimizer, weight in zip((ours, theirs), weights, strict=True):
+            optimizer.apply([keras.ops.convert_to_tensor(gradient, "float32")], [weight])
+    assert np.allclose(weights[0], weights[1], rtol=1e-5)
+    assert not np.allclose(weights[0], start, rtol=1e-3)
+
+
 def _storage(folder: Path) -> str:
     return f"sqlite:///{folder / 'study.db'}"
 

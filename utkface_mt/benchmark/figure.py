@@ -20,7 +20,7 @@ def ratio_chart(report: dict[str, Any], path: Path) -> None:
     rows = report["rows"][::-1]
     figure, axes = new_axes(9, 0.55 * len(rows) + 1.2)
     places = range(len(rows))
-    axes.barh(places, [row["ratio"] for row in rows], color=BLUE, height=0.6)
+    axes.barh(places, [row["ratio"] - 1 for row in rows], left=1, color=BLUE, height=0.6)
     for place, row in zip(places, rows, strict=True):
         axes.annotate(f" {row['ratio']:.1f} x", (row["ratio"], place), va="center", fontsize=11)
         if row["goal"]:
@@ -30,8 +30,8 @@ def ratio_chart(report: dict[str, Any], path: Path) -> None:
     axes.set_xlim(0.9, max(row["ratio"] for row in rows) * 1.6)
     axes.set_xticks([1, 2, 5, 10, 20, 50], labels=["1", "2", "5", "10", "20", "50"])
     axes.set_yticks(list(places), labels=[row["what"] for row in rows])
-    axes.set_xlabel(f"times as fast as the plain way (orange: the goal); {report['machine']}")
-    axes.set_title("How much faster than plain Keras?")
+    axes.set_xlabel(f"{report['machine']}; orange: the goal")
+    axes.set_title("How many times as fast as the plain way?")
     with replacing(path) as temporary:
         figure.savefig(temporary)
     plt.close(figure)

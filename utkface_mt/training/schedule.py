@@ -2,6 +2,7 @@
 
 from ..backend import keras
 from ..config import Experiment
+from .optimizers import Adam, AdamW
 
 WARM_UP_SHARE = 0.1  # of all steps: the rate rises linearly before the cosine falls
 PLATEAU_FACTOR = 0.3
@@ -22,10 +23,10 @@ def build_optimizer(experiment: Experiment, steps_per_epoch: int) -> keras.optim
             initial_learning_rate=rate / 100, decay_steps=steps - warm_up, warmup_target=rate, warmup_steps=warm_up
         )
     if experiment.optimizer == "adam":
-        return keras.optimizers.Adam(rate)
+        return Adam(rate)
     decay = experiment.weight_decay
     if experiment.optimizer == "adamw":
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=decay)
+        optimizer = AdamW(rate, weight_decay=decay)
     else:
         optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])

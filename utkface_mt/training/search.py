@@ -70,6 +70,9 @@ def search(
             history = objective(replace(base, **suggest(trial)), [pruning])
         except TrainingDivergedError as error:
             raise optuna.TrialPruned(str(error)) from error
+        except KeyboardInterrupt:
+            study.enqueue_trial(trial.params)  # Optuna marks it as failed
+            raise
         return min(epoch[MONITOR] for epoch in history)
 
     while (finished := len(finished_trials(study))) < trials:
