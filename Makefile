@@ -13,7 +13,7 @@ STAMP  := $(VENV)/.installed
 RUN    := $(BIN)/python -m utkface_mt run --profile $(PROFILE) --data $(DATA) \
           $(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(LIMIT),--limit $(LIMIT)) $(ARGS)
 
-.PHONY: run test lint unit notebooks-check bench lab setup lock notebooks clean help
+.PHONY: run test test-slow lint unit notebooks-check bench lab setup readme lock notebooks clean help
 
 run: setup ## Set up, then run all notebooks (PROFILE=sample|cpu|full DATA=PATH WEIGHTS=PATH LIMIT=N)
 	$(RUN)
@@ -24,8 +24,11 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-unit: setup
-	$(BIN)/python -m pytest tests
+unit: setup ## The unit tests alone (under two minutes)
+	$(BIN)/python -m pytest tests -m "not slow"
+
+test-slow: setup ## The tests that start processes and compile many networks
+	$(BIN)/python -m pytest tests -m slow
 
 notebooks-check: setup ## nbval: the tagged cells of the committed notebooks against a fresh run
 	rm -rf runs/nbval
@@ -50,6 +53,9 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@touch $@
+
+readme: setup ## For maintainers: renew the tables in README and docs from utkface_mt/reference/
+	$(BIN)/python -m utkface_mt.readme
 
 lock: ## For maintainers: renew requirements.lock (needs uv)
 	uv pip compile --universal --generate-hashes --python-version 3.11 --extra notebooks --extra test \

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from utkface_mt.publish import ABSOLUTE_PATH
+from utkface_mt.readme import PAGES, renewed
 from utkface_mt.rows import ROWS
 
 ROOT = Path(__file__).parents[1]
@@ -35,7 +36,7 @@ LAYERS = (
         "evaluation",
     ),
     *("rows", "results", "learned", "workspace", "experiment", "ladder", "search_workers", "figures", "report"),
-    *("benchmark", "sequence", "publish"),
+    *("benchmark", "readme", "sequence", "publish"),
     "cli",
 )
 PARAMETERS = {"profile", "data", "weights", "limit", "epochs", "trials", "seed", "strategy"}
@@ -191,3 +192,10 @@ def test_the_bundled_weights_are_those_that_are_described():
     path = PACKAGE / "model" / "drawn_faces_mobilenet_v2_035.weights.h5"
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert digest in (PACKAGE / "model" / "WEIGHTS.md").read_text()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_tables_in_readme_and_docs_are_those_that_the_reference_gives(page: str):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert "<!-- /" in text
+    assert renewed(text) == text

@@ -37,6 +37,7 @@ def _work(storage: str, folder: Path, endless: bool = False) -> None:
     search(BASE, objective, storage, TRIALS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite:///{}.db", "journal:{}.log"])
 def test_two_workers_share_a_study_and_a_killed_ones_trial_is_run_by_the_other(kind: str, tmp_path: Path):
     storage = kind.format(tmp_path / "study")
@@ -69,6 +70,7 @@ def test_two_workers_share_a_study_and_a_killed_ones_trial_is_run_by_the_other(k
     assert best_experiment(study, BASE).learning_rate == min(points)
 
 
+@pytest.mark.slow
 def test_the_command_gives_the_study_that_the_notebook_opens(faces_folder: Path, runs: Path):
     options = {"data": str(faces_folder), "epochs": 1, "trials": 2}
     console = Console(record=True, width=200)

@@ -81,6 +81,7 @@ def answer(tmp_path_factory: pytest.TempPathFactory) -> dict:
     return answer
 
 
+@pytest.mark.slow
 def test_two_devices_agree_with_one_after_the_same_global_steps(answer: dict):
     assert answer["replicas"] == (1, 2)
     alone, shared = answer["network"]
@@ -88,6 +89,7 @@ def test_two_devices_agree_with_one_after_the_same_global_steps(answer: dict):
     assert alone[-1][0] < alone[0][0]
 
 
+@pytest.mark.slow
 def test_a_stopped_run_on_two_devices_ends_where_an_unbroken_one_does(answer: dict):
     whole, stopped = answer["heads"]
     assert np.allclose(whole, stopped, rtol=1e-6)

@@ -2,7 +2,9 @@
 
 import os
 import platform
+import re
 from importlib.metadata import version
+from pathlib import Path
 
 from . import __version__
 
@@ -10,8 +12,15 @@ LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn", "optuna")
 
 
 def describe_machine() -> str:
-    """The kind of machine, without its name: system, processor family, cores."""
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    """The kind of machine, without its name: processor, cores, system."""
+    return f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+
+
+def _processor() -> str:
+    """The processor's model where the system tells it."""
+    told = Path("/proc/cpuinfo")
+    found = re.search(r"^model name\s*:\s*(.+)$", told.read_text(), re.MULTILINE) if told.exists() else None
+    return found[1].strip() if found else platform.processor() or "unnamed processor"
 
 
 def library_versions() -> dict[str, str]:

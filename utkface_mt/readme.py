@@ -1,0 +1,101 @@
+"""The tables in README and docs that come from measurements: written from `reference/`, never by hand.
+
+A block stands between `<!-- NAME -->` and `<!-- /NAME -->`; `python -m utkface_mt.readme` renews all of them, and a
+test fails when one has drifted.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from .config import repository_root
+from .files import read_json, write_text
+
+REFERENCE = Path(__file__).parent / "reference"
+PAGES = ("README.md", "docs/ten_million_faces.md")
+TEN_MILLION = 10_000_000
+LADDER_EPOCHS = 250  # of the whole ladder at the cpu profile: rows, sweeps and study, rounded up
+PICTURE_BYTES = 3 * 128 * 128
+
+
+def performance() -> str:
+    """What `make bench` measured, as a table and a sentence."""
+    report = read_json(REFERENCE / "bench.json")
+    rows = [
+        {
+            "what": row["what"],
+            "the plain way": row["plain_way"],
+            "plain, pictures/s": f"{row['plain']:,.0f}",
+            "ours, pictures/s": f"{row['ours']:,.0f}",
+            "times as fast": f"**{row['ratio']:.1f}**",
+        }
+        for row in report["rows"]
+    ]
+    indexed, summary = report["preparation"][-1], report["summary"]
+    growth = ", ".join(f"{part} {value:.2f}" for part, value in report["growth"].items())
+    few, many = report["preparation"][0]["faces"], report["preparation"][-2]["faces"]
+    return (
+        f"{pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)}\n\n"
+        f"Measured on: {report['machine']}; TensorFlow {report['versions']['tensorflow']}, "
+        f"Keras {report['versions']['keras']}. Index and near-duplicate clusters of {indexed['faces']:,} faces took "
+        f"{summary['index_seconds']:.0f} s and {summary['index_peak_mb']:,} MB. From {few:,} to {many:,} faces the "
+        f"time to prepare a dataset grew with the number of faces to the power of {summary['growth_exponent']:.2f} "
+        f"({growth})."
+    )
+
+
+def ten_million() -> str:
+    """What ten million faces would take with today's code and speeds, as a table."""
+    report = read_json(REFERENCE / "bench.json")
+    speed = {row["key"]: row["ours"] for row in report["rows"]}["train_128"]
+    indexed = report["preparation"][-1]
+    grown = report["preparation"][-2]
+    hours = TEN_MILLION / speed / 3600
+    index_hours = indexed["index"] / indexed["faces"] * TEN_MILLION / 3600
+    split_hours = grown["split"] / grown["faces"] * TEN_MILLION / 3600
+    rows = {
+        "decoded pictures at 128 px": f"{PICTURE_BYTES * TEN_MILLION / 1e9:,.0f} GB ({PICTURE_BYTES:,} bytes a face)",
+        "reading and hashing every file, in proportion": f"{index_hours:.1f} h",
+        "the split as it is done today, in proportion": f"{split_hours:.1f} h",
+        f"one epoch at the measured {speed:,.0f} pictures/s (two cores)": f"{hours:.1f} h",
+        f"the ladder, about {LADDER_EPOCHS} epochs, on these two cores": f"{hours * LADDER_EPOCHS / 24:,.0f} days",
+        "the same in core hours": f"{2 * hours * LADDER_EPOCHS:,.0f}",
+    }
+    return pd.DataFrame(rows.items(), columns=["what", "estimate"]).to_markdown(index=False, disable_numparse=True)
+
+
+BLOCKS: dict[str, Callable[[], str]] = {"performance": performance, "ten-million": ten_million}
+
+
+def renewed(text: str) -> str:
+    """A page with every block written anew.
+
+    Raises:
+        KeyError: if the page has a block that nothing makes.
+    """
+
+    def block(match: re.Match[str]) -> str:
+        name = match[1]
+        return f"<!-- {name} -->\n{BLOCKS[name]()}\n<!-- /{name} -->"
+
+    return re.sub(r"<!-- ([a-z-]+) -->\n.*?<!-- /\1 -->", block, text, flags=re.DOTALL)
+
+
+def renew(root: Path | None = None) -> list[Path]:
+    """Renews all pages and returns the paths of those that changed."""
+    changed = []
+    for name in PAGES:
+        path = (root or repository_root()) / name
+        before = path.read_text(encoding="utf-8")
+        after = renewed(before)
+        if after != before:
+            write_text(path, after)
+            changed.append(path)
+    return changed
+
+
+if __name__ == "__main__":
+    for page in renew():
+        print(f"renewed {page.name}")
