@@ -1,4 +1,4 @@
-"""Frozen batch normalisation, folded into the convolutions before it: the same numbers in half the time.
+"""Frozen batch normalisation, folded into the convolutions before it: the same numbers, sooner.
 
 While the statistics stay as they are, a normalisation is only a scale and an offset for each channel. Both can be
 moved into the convolution before it, `scale * conv(x, kernel) + offset = conv(x, scale * kernel) + offset`, where
