@@ -131,18 +131,19 @@ def test_too_few_faces_give_no_false_promise():
     assert np.isinf(AgeInterval.fit(_predictions(5)).half_width)
 
 
-def test_platt_scaling_mends_overconfidence():
+def test_temperature_scaling_mends_overconfidence():
     rng = np.random.default_rng(0)
     honest = rng.uniform(0.02, 0.98, 6000)
     truth = (rng.random(6000) < honest).astype(int)
     odds = 3 * np.log(honest / (1 - honest))
     table = pd.DataFrame({"gender_true": truth, "probability_female": 1 / (1 + np.exp(-odds))})
-    platt = GenderCalibration.fit(table.iloc[:3000])
-    assert platt.slope == pytest.approx(1 / 3, rel=0.1)
-    raw, mended = table["probability_female"].iloc[3000:], platt.probability(table["probability_female"].iloc[3000:])
+    scaling = GenderCalibration.fit(table.iloc[:3000])
+    assert scaling.slope == pytest.approx(1 / 3, rel=0.1)
+    raw, mended = table["probability_female"].iloc[3000:], scaling.probability(table["probability_female"].iloc[3000:])
     assert calibration_error(mended, table["gender_true"].iloc[3000:]) < 0.03
     assert calibration_error(raw, table["gender_true"].iloc[3000:]) > 0.1
     assert reliability_table(mended, table["gender_true"].iloc[3000:])["n"].sum() == 3000
+    assert ((raw >= 0.5) == (mended >= 0.5)).all()
 
 
 @pytest.fixture(scope="module")

@@ -35,8 +35,9 @@ LAYERS = (
         "training",
         "evaluation",
     ),
-    *("rows", "results", "learned", "workspace", "experiment", "ladder", "search_workers", "figures", "report"),
-    *("benchmark", "readme", "sequence", "publish"),
+    *("rows", "results", "measured", "learned", "workspace", "experiment", "ladder", "search_workers"),
+    *("reproduce", "inference", "bundle", "figures", "report"),
+    *("benchmark", "collect", "readme", "sequence", "publish"),
     "cli",
 )
 PARAMETERS = {"profile", "data", "weights", "limit", "epochs", "trials", "seed", "strategy"}

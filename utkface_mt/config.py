@@ -20,6 +20,7 @@ CHOICES = {
 RANGES = {
     "width": (0.1, 2.0),
     "image_size": (32, 512),
+    "crop": (0.0, 0.3),
     "dropout": (0.0, 0.9),
     "fine_tune": (0.0, 1.0),
     "epochs": (1, 1000),
@@ -45,6 +46,7 @@ class Experiment:
         width: MobileNetV2's width multiplier (alpha); 1.0 elsewhere.
         weights: where the backbone starts: `imagenet`, `bundled`, `none`, or the identity of a file.
         image_size: side of the square picture in pixels.
+        crop: share of the padded picture's side cut off at each edge, so that the face fills more of the picture.
         dropout: share of the pooled features dropped before the heads.
         fine_tune: share of the backbone's layers that learn, counted from the output; 0 freezes it.
         normalisation: `frozen` keeps the batch statistics the backbone came with (its scales and offsets still
@@ -72,6 +74,7 @@ class Experiment:
     width: float = 1.0
     weights: str = "imagenet"
     image_size: int = 224
+    crop: float = 0.0
     dropout: float = 0.2
     fine_tune: float = 0.0
     normalisation: str = "frozen"

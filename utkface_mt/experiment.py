@@ -19,7 +19,7 @@ from .rows import get_row
 from .training.features import backbone_features
 from .training.fit import History, fit
 from .training.strategy import for_replicas, get_strategy
-from .workspace import Workspace
+from .workspace import Workspace, training_code_version
 
 PREDICTED_PARTS = ("validation", "calibration", "test")
 
@@ -29,6 +29,7 @@ def run(
     experiment: Experiment,
     row: str = "",
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    repeat: bool = False,
 ) -> Result:
     """Trains and scores an experiment, or returns what it gave before.
 
@@ -40,6 +41,7 @@ def run(
         experiment: what to train.
         row: the row of the table it is to become.
         callbacks: further Keras callbacks.
+        repeat: whether it is the row trained once more, with another seed, and not the row itself.
     """
     key = workspace.key(experiment)
     result = workspace.store.load(key)
@@ -58,10 +60,11 @@ def run(
             machine=describe_machine(),
             versions=library_versions(),
             replicas=workspace.replicas,
+            code=training_code_version(),
         )
         workspace.store.save(result)
     if row:
-        result = _as_row(workspace, result, row, network)
+        result = _as_row(workspace, result, row, network, repeat)
     return result
 
 
@@ -75,7 +78,7 @@ def load_network(workspace: Workspace, result: Result) -> keras.Model:
 def predict_part(workspace: Workspace, network: keras.Model, experiment: Experiment, part: str) -> pd.DataFrame:
     """Predicts the faces of one part of the split: a table as `predictions_table` gives it."""
     rows = workspace.positions(part)
-    pixels = workspace.pixels(experiment.image_size)
+    pixels = workspace.pixels(experiment)
     views = [False, True] if experiment.flip_average else [False]
     outputs = []
     for flip in views:
@@ -86,7 +89,7 @@ def predict_part(workspace: Workspace, network: keras.Model, experiment: Experim
     return predictions_table(workspace.faces.iloc[rows], ages, mean["gender"][:, 0])
 
 
-def run_constant(workspace: Workspace, row: str = "00_constant") -> Result:
+def run_constant(workspace: Workspace, row: str = "00_constant", repeat: bool = False) -> Result:
     """The row of always answering the training median and the majority gender; nothing is trained."""
     train, test = workspace.part("train"), workspace.part("test")
     tables = {
@@ -104,6 +107,7 @@ def run_constant(workspace: Workspace, row: str = "00_constant") -> Result:
         row=row,
         notebook=entry.notebook,
         title=entry.title,
+        repeat=repeat,
         n_test=len(test),
         test=score(tables["test"]),
         ci=intervals(tables["test"]),
@@ -122,7 +126,7 @@ def _train(
     """Trains the whole network, or the heads alone where the backbone is frozen and the pictures never change."""
     started = time.perf_counter()
     folder = workspace.store.place(key)
-    pixels = workspace.pixels(experiment.image_size)
+    pixels = workspace.pixels(experiment)
     spread = for_replicas(experiment, workspace.replicas)
     with get_strategy(workspace.strategy).scope():
         network = build_network(experiment, workspace.backbone_path(experiment))
@@ -145,12 +149,13 @@ def _features(workspace: Workspace, network: keras.Model, experiment: Experiment
         width=experiment.width,
         weights=experiment.weights,
         image_size=experiment.image_size,
+        crop=experiment.crop,
     )
     name = workspace.key(frozen)
     return backbone_features(network, pixels, workspace.dataset.storage / f"features-{name}.npy")
 
 
-def _as_row(workspace: Workspace, result: Result, row: str, network: keras.Model | None) -> Result:
+def _as_row(workspace: Workspace, result: Result, row: str, network: keras.Model | None, repeat: bool) -> Result:
     """Makes a result a row: measures the test set unless this content was measured before."""
     if not result.test:
         network = network or load_network(workspace, result)
@@ -160,6 +165,7 @@ def _as_row(workspace: Workspace, result: Result, row: str, network: keras.Model
         test = tables["test"]
         result = replace(result, n_test=len(test), test=score(test), ci=intervals(test))
     entry = get_row(row)
-    result = replace(result, row=row, notebook=entry.notebook, title=entry.title, final=entry.final)
+    final = entry.final and not repeat
+    result = replace(result, row=row, notebook=entry.notebook, title=entry.title, final=final, repeat=repeat)
     workspace.store.save(result)
     return result

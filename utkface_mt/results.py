@@ -38,6 +38,8 @@ class Result:
         machine: what it ran on.
         versions: of the libraries that matter.
         replicas: devices that shared a batch; batch size and learning rate were as many times those of `experiment`.
+        code: version of the training code.
+        repeat: whether it is a row trained once more with another seed, which stands beside the table and not in it.
     """
 
     key: str
@@ -57,6 +59,13 @@ class Result:
     machine: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     replicas: int = 1
+    code: str = ""
+    repeat: bool = False
+
+    @property
+    def name(self) -> str:
+        """What its files are called: the row's name, and for a repeat the seed."""
+        return f"{self.row}-seed{self.experiment.seed}" if self.repeat else self.row
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Result":
@@ -86,14 +95,30 @@ class Result:
             "validation": self.validation,
             "versions": self.versions,
             "replicas": self.replicas,
+            "code": self.code,
+            "repeat": self.repeat,
         }
+
+    @classmethod
+    def from_table_row(cls, row: dict[str, Any], history: list[dict[str, float]]) -> "Result":
+        """Builds a result from its row in `results.json` and its history."""
+        same = ("profile", "validation", "seconds", "notebook", "title", "final", "n_test", "ci", "command", "machine")
+        return cls(
+            key="",
+            experiment=Experiment.from_dict(row["configuration"]),
+            history=history,
+            row=row["experiment"],
+            test={name: row[name] for name in row["ci"]},
+            **{name: row[name] for name in (*same, "versions", "replicas", "code", "repeat")},
+        )
 
 
 class ResultStore:
     """Reads and writes the results of one run folder, `runs/PROFILE`.
 
     Layout: `experiments/KEY/` holds `result.json`, the weights and the predictions; `rows/ROW.json` says which
-    experiment is a row; `results.json` and `results.md` hold the table of all rows.
+    experiment is a row, `repeats/ROW-seedN.json` which is a repeat of one; `results.json` and `results.md` hold the
+    table of all rows.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -111,26 +136,38 @@ class ResultStore:
 
     def save(self, result: Result) -> None:
         """Writes a result and, if it is a row, the table."""
-        plain = replace(result, row="", notebook="", title="", final=False)
+        plain = replace(result, row="", notebook="", title="", final=False, repeat=False)
         write_json(self.place(result.key) / "result.json", plain.to_dict())
         if result.row:
-            pointer = {name: getattr(result, name) for name in ("key", "row", "notebook", "title", "final")}
-            write_json(self.folder / "rows" / f"{result.row}.json", pointer)
+            pointer = {name: getattr(result, name) for name in ("key", "row", "notebook", "title", "final", "repeat")}
+            write_json(self.folder / ("repeats" if result.repeat else "rows") / f"{result.name}.json", pointer)
             self.write_table()
 
     def row(self, name: str) -> Result | None:
         """The current result of a row, or None."""
         path = self.folder / "rows" / f"{name}.json"
-        if not path.exists():
-            return None
-        pointer = read_json(path)
-        result = self.load(pointer["key"])
-        return replace(result, **pointer) if result else None
+        return self._pointed_at(path) if path.exists() else None
 
     def rows(self) -> list[Result]:
         """All rows there are, in the order of their names."""
-        names = sorted(path.stem for path in (self.folder / "rows").glob("*.json"))
-        return [result for result in map(self.row, names) if result]
+        return self._all("rows")
+
+    def repeats(self) -> list[Result]:
+        """All repeats of rows with other seeds, in the order of their names."""
+        return self._all("repeats")
+
+    def runs(self) -> list[Result]:
+        """Every experiment that has a result, trials and sweeps included."""
+        paths = sorted((self.folder / "experiments").glob("*/result.json"))
+        return [Result.from_dict(read_json(path)) for path in paths]
+
+    def _all(self, kind: str) -> list[Result]:
+        return [result for path in sorted((self.folder / kind).glob("*.json")) if (result := self._pointed_at(path))]
+
+    def _pointed_at(self, path: Path) -> Result | None:
+        pointer = read_json(path)
+        result = self.load(pointer["key"])
+        return replace(result, **pointer) if result else None
 
     def write_table(self) -> None:
         """Writes `results.json` and `results.md`."""

@@ -35,7 +35,7 @@ def search_with_workers(options: dict[str, Any], workers: int, storage: str, con
     if storage:
         os.environ["UTKFACE_MT_STUDIES"] = storage
     workspace = open_workspace(**options)
-    workspace.pixels(workspace.start.image_size)  # made once, before the workers want it
+    workspace.pixels(workspace.start)  # made once, before the workers want it
     study = _study(workspace)
     spawn = multiprocessing.get_context("spawn")
     processes = [spawn.Process(target=_work, args=(options,), daemon=True) for _ in range(workers)]

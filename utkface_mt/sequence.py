@@ -241,7 +241,7 @@ def _prepare_data(parameters: dict, size: int, console: Console) -> str:
 
         dataset = open_dataset(parameters["data"], runs_root() / "cache", report)
         faces = limit_faces(dataset.faces, parameters.get("limit", 0)).reset_index(drop=True)
-        open_pixels(dataset, faces, size, report("Decoding pictures"))
+        open_pixels(dataset, faces, size, progress=report("Decoding pictures"))
     bad = len(dataset.quarantined)
     console.print(f"Data: {len(dataset.faces)} usable faces, {bad} files quarantined; {len(faces)} used")
     return dataset.fingerprint

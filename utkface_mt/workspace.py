@@ -76,9 +76,9 @@ class Workspace:
         """The training ages' mean and standard deviation."""
         return AgeScale.fit(self.part("train")["age"].to_numpy())
 
-    def pixels(self, size: int) -> np.ndarray:
-        """The pictures of `faces` at a size, uint8 `[n, size, size, 3]`, memory-mapped."""
-        return open_pixels(self.dataset, self.faces, size)
+    def pixels(self, experiment: Experiment) -> np.ndarray:
+        """The pictures of `faces` as an experiment sees them, uint8 `[n, size, size, 3]`, memory-mapped."""
+        return open_pixels(self.dataset, self.faces, experiment.image_size, experiment.crop)
 
     def training_data(self, source: np.ndarray) -> TrainingData:
         """What `fit` needs, over pictures or features in the order of `faces`."""

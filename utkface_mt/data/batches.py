@@ -145,6 +145,16 @@ def prediction_batches(
     return _untuned(members.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2))
 
 
+def prediction_views(pictures: tf.Tensor, flip: bool = False) -> list[tf.Tensor]:
+    """What is predicted and averaged for each picture: itself, and with `flip` its mirror image.
+
+    Args:
+        pictures: `[n, size, size, 3]`.
+        flip: whether the mirror image counts too.
+    """
+    return [pictures, tf.reverse(pictures, axis=[2])] if flip else [pictures]
+
+
 def _untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Switches tf.data's tuning off, which has nothing to tune here.
 

@@ -22,12 +22,13 @@ from .index import CROP_SIZE
 PADDED_SIZE = 224  # pixels: the crops are padded with black from 200, as published
 
 
-def prepare_picture(picture: Image.Image, size: int) -> np.ndarray:
-    """Pads a 200 x 200 crop to 224 x 224 with black and resizes it.
+def prepare_picture(picture: Image.Image, size: int, crop: float = 0.0) -> np.ndarray:
+    """Pads a 200 x 200 crop to 224 x 224 with black, cuts the margin off that is not wanted, and resizes the rest.
 
     Args:
         picture: the crop, in any colour mode.
         size: side of the result in pixels.
+        crop: share of the padded side to cut off at each edge; the padding itself is a share of 0.054.
 
     Returns:
         uint8 `[size, size, 3]`.
@@ -35,8 +36,9 @@ def prepare_picture(picture: Image.Image, size: int) -> np.ndarray:
     margin = (PADDED_SIZE - CROP_SIZE) // 2
     padded = Image.new("RGB", (PADDED_SIZE, PADDED_SIZE))
     padded.paste(picture.convert("RGB"), (margin, margin))
-    if size != PADDED_SIZE:
-        padded = padded.resize((size, size), Image.Resampling.BILINEAR)
+    if size != PADDED_SIZE or crop:
+        low, high = crop * PADDED_SIZE, (1 - crop) * PADDED_SIZE
+        padded = padded.resize((size, size), Image.Resampling.BILINEAR, box=(low, low, high, high))
     return np.asarray(padded)
 
 
@@ -47,7 +49,11 @@ def read_picture(folder: Path, path: str) -> Image.Image:
 
 
 def open_pixels(
-    dataset: Dataset, faces: pd.DataFrame, size: int, progress: Callable[[int, int], None] | None = None
+    dataset: Dataset,
+    faces: pd.DataFrame,
+    size: int,
+    crop: float = 0.0,
+    progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
     """Opens the array of `faces` at `size`, making it the first time.
 
@@ -55,6 +61,7 @@ def open_pixels(
         dataset: the dataset the faces belong to.
         faces: rows of its face table; the array has their order.
         size: side of the pictures in pixels.
+        crop: as for `prepare_picture`.
         progress: called with (done, total) while the array is made.
 
     Returns:
@@ -63,13 +70,16 @@ def open_pixels(
     Raises:
         UserError: if the disk has no room for it.
     """
-    path = dataset.storage / f"pixels-{size}-{digest(faces['file'].to_list())}.npy"
+    cut = f"-{crop:g}" if crop else ""
+    path = dataset.storage / f"pixels-{size}{cut}-{digest(faces['file'].to_list())}.npy"
     if not path.exists():
-        _make(dataset, faces, size, path, progress)
+        _make(dataset, faces, lambda picture: prepare_picture(picture, size, crop), size, path, progress)
     return np.load(path, mmap_mode="r")
 
 
-def _make(dataset: Dataset, faces: pd.DataFrame, size: int, path: Path, progress: Callable | None) -> None:
+def _make(
+    dataset: Dataset, faces: pd.DataFrame, prepare: Callable, size: int, path: Path, progress: Callable | None
+) -> None:
     needed = 3 * size * size * len(faces)
     with replacing(path) as temporary:
         free = shutil.disk_usage(path.parent).free
@@ -81,7 +91,7 @@ def _make(dataset: Dataset, faces: pd.DataFrame, size: int, path: Path, progress
         array = np.lib.format.open_memmap(temporary, "w+", np.uint8, (len(faces), size, size, 3))
 
         def fill(position: int) -> None:
-            array[position] = prepare_picture(read_picture(dataset.folder, faces["path"].iloc[position]), size)
+            array[position] = prepare(read_picture(dataset.folder, faces["path"].iloc[position]))
 
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             for done, _ in enumerate(pool.map(fill, range(len(faces))), start=1):

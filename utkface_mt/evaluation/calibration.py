@@ -59,23 +59,27 @@ def coverage_table(calibration: pd.DataFrame, test: pd.DataFrame) -> pd.DataFram
 
 @dataclass(frozen=True)
 class GenderCalibration:
-    """Platt scaling: a straight line on the log-odds of the predicted probability."""
+    """Temperature scaling: the log-odds of the predicted probability times one number (Guo et al., ICML 2017).
+
+    A number below one makes the network less sure of itself. No probability crosses one half, so that who is called
+    female does not change.
+    """
 
     slope: float
-    offset: float
 
     @classmethod
     def fit(cls, calibration: pd.DataFrame) -> "GenderCalibration":
-        """Fits the line on the calibration faces; it stays the identity if they are of one gender."""
+        """Fits the number on the calibration faces; it stays one if they are of one gender."""
         truth = calibration["gender_true"]
         if truth.nunique() < 2:
-            return cls(1.0, 0.0)
-        model = LogisticRegression(C=10.0).fit(_log_odds(calibration["probability_female"])[:, None], truth)
-        return cls(float(model.coef_[0, 0]), float(model.intercept_[0]))
+            return cls(1.0)
+        odds = _log_odds(calibration["probability_female"])[:, None]
+        model = LogisticRegression(C=10.0, fit_intercept=False).fit(odds, truth)
+        return cls(float(model.coef_[0, 0]))
 
     def probability(self, predicted: pd.Series) -> pd.Series:
         """Calibrated probabilities of code 1."""
-        return pd.Series(expit(self.slope * _log_odds(predicted) + self.offset), index=predicted.index)
+        return pd.Series(expit(self.slope * _log_odds(predicted)), index=predicted.index)
 
 
 def reliability_table(probabilities: pd.Series, truth: pd.Series, bins: int = 10) -> pd.DataFrame:

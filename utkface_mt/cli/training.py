@@ -1,63 +1,19 @@
-"""The command line: `python -m utkface_mt VERB`, also installed as `utkface-mt`.
-
-Only what a verb needs is imported when it runs, so that `--help` answers at once.
-"""
+"""The verbs that train: the notebooks in order, the study with several workers, one row again."""
 
 import argparse
 import json
-import sys
-import traceback
-from collections.abc import Sequence
 from typing import Any
 
-from . import __version__
-from .config import PROFILES, runs_root
-from .errors import UserError
+from ..config import PROFILES
+
+WORKSPACE = ("profile", "data", "weights", "limit", "epochs", "trials", "seed", "strategy")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a verb.
-
-    Args:
-        arguments: without the program's name; those of the process by default.
-
-    Returns:
-        The exit code: 0 if all went well, 1 after an error, 2 for a wrong call, 130 if interrupted.
-    """
-    options = _parser().parse_args(arguments)
-    try:
-        return options.verb(options)
-    except UserError as error:
-        if options.debug:
-            traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Interrupted. What was finished is kept; the same command goes on.", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        return 1
-    except Exception as error:
-        if options.debug:
-            raise
-        print(f"error: unexpected {type(error).__name__}: {error}\nUse --debug for the traceback.", file=sys.stderr)
-        return 1
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="utkface-mt", description="Age and gender from UTKFace faces with one MobileNetV2."
-    )
-    parser.add_argument("--version", action="version", version=f"utkface_mt {__version__}")
-    verbs = parser.add_subparsers(metavar="VERB", required=True)
+def add_verbs(verbs: Any) -> None:
+    """Adds `run`, `search` and `reproduce`."""
     _add_run(verbs)
     _add_search(verbs)
-    _add_check(verbs)
-    _add_bench(verbs)
-    _add_publish(verbs)
-    for verb in verbs.choices.values():
-        verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    return parser
+    _add_reproduce(verbs)
 
 
 def _add_run(verbs: Any) -> None:
@@ -119,7 +75,7 @@ def _parameter(text: str) -> tuple[str, Any]:
 def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from .sequence import SequenceOptions, run_sequence
+    from ..sequence import SequenceOptions, run_sequence
 
     shared = {name: getattr(options, name) for name in ("limit", "epochs", "trials", "seed", "strategy")}
     sequence = SequenceOptions(
@@ -157,10 +113,9 @@ def _add_search(verbs: Any) -> None:
 def _search(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from .search_workers import search_with_workers
+    from ..search_workers import search_with_workers
 
-    names = ("profile", "data", "weights", "limit", "epochs", "trials", "seed", "strategy")
-    workspace = {name: getattr(options, name) for name in names}
+    workspace = {name: getattr(options, name) for name in WORKSPACE}
     study = search_with_workers(workspace, options.workers, options.storage, Console(highlight=False))
     print(f"Best: trial {study.best_trial.number}, validation loss {study.best_value:.4f}")
     for name, value in study.best_params.items():
@@ -168,62 +123,26 @@ def _search(options: argparse.Namespace) -> int:
     return 0
 
 
-def _add_check(verbs: Any) -> None:
-    check = verbs.add_parser(
-        "check", help="report on a dataset", description="Reports what is in a dataset and what is wrong with it."
+def _add_reproduce(verbs: Any) -> None:
+    reproduce = verbs.add_parser(
+        "reproduce",
+        help="train one row of the results table again",
+        description="Trains a row of the committed table as it was trained, tests it, and compares.",
     )
-    check.add_argument("data", help="sample, kaggle, or a folder, .zip or .tar.gz of UTKFace crops")
-    check.add_argument("--json", action="store_true", help="print the report as JSON")
-    check.set_defaults(verb=_check)
+    reproduce.add_argument("row", help="such as 03_baseline; the rows are named in utkface_mt/reference/results.json")
+    reproduce.add_argument("--data", required=True, help="kaggle, or a folder, .zip or .tar.gz of UTKFace crops")
+    reproduce.add_argument("--weights", default="", help="imagenet, or a .weights.h5 file")
+    reproduce.add_argument("--seed", type=int, default=0, help="seed of training")
+    reproduce.set_defaults(verb=_reproduce)
 
 
-def _check(options: argparse.Namespace) -> int:
-    from .data.dataset import data_report, open_dataset
+def _reproduce(options: argparse.Namespace) -> int:
+    from ..measured import PROFILE
+    from ..reproduce import describe, reproduce
+    from ..workspace import open_workspace
 
-    report = data_report(open_dataset(options.data, runs_root() / "cache"))
-    if options.json:
-        print(json.dumps(report, indent=2, ensure_ascii=False))
-        return 0
-    quarantined = report.pop("quarantined")
-    for name, value in report.items():
-        print(f"{name.replace('_', ' '):<28} {value}")
-    print(f"{'quarantined':<28} {len(quarantined)}")
-    for entry in quarantined:
-        print(f"  {entry['file']}: {entry['reason']}")
-    return 0
-
-
-def _add_bench(verbs: Any) -> None:
-    bench = verbs.add_parser(
-        "bench",
-        help="measure speed against plain Keras",
-        description="Measures the package against the plain way of doing the same, turn by turn, on drawn faces.",
-    )
-    bench.set_defaults(verb=_bench)
-
-
-def _bench(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
-    from .benchmark.run import run_benchmark
-
-    print(json.dumps(run_benchmark(Console(highlight=False))))
-    return 0
-
-
-def _add_publish(verbs: Any) -> None:
-    publish = verbs.add_parser(
-        "publish",
-        help="for maintainers: renew the notebooks' committed outputs",
-        description="Runs the sample sequence and copies its outputs, cleaned, into notebooks/.",
-    )
-    publish.set_defaults(verb=_publish)
-
-
-def _publish(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
-    from .publish import publish_notebooks
-
-    publish_notebooks(Console(highlight=False))
+    workspace = open_workspace(PROFILE, options.data, options.weights, seed=options.seed)
+    result, table = reproduce(workspace, options.row, options.seed)
+    print(f"{options.row}, seed {options.seed}, {len(result.history)} epochs in {result.seconds:.0f} s")
+    print(describe(table))
     return 0

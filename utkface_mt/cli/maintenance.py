@@ -1,0 +1,93 @@
+"""The verbs for those who work on the package: speed, committed outputs, the reference, the bundled model."""
+
+import argparse
+import json
+from typing import Any
+
+from ..config import runs_root
+
+
+def add_verbs(verbs: Any) -> None:
+    """Adds `bench`, `publish`, `collect` and `bundle`."""
+    _add_bench(verbs)
+    _add_publish(verbs)
+    _add_collect(verbs)
+    _add_bundle(verbs)
+
+
+def _add_bench(verbs: Any) -> None:
+    bench = verbs.add_parser(
+        "bench",
+        help="measure speed against plain Keras",
+        description="Measures the package against the plain way of doing the same, turn by turn, on drawn faces.",
+    )
+    bench.set_defaults(verb=_bench)
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from ..benchmark.run import run_benchmark
+
+    print(json.dumps(run_benchmark(Console(highlight=False))))
+    return 0
+
+
+def _add_publish(verbs: Any) -> None:
+    publish = verbs.add_parser(
+        "publish",
+        help="for maintainers: renew the notebooks' committed outputs",
+        description="Runs the sample sequence and copies its outputs, cleaned, into notebooks/.",
+    )
+    publish.set_defaults(verb=_publish)
+
+
+def _publish(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from ..publish import publish_notebooks
+
+    publish_notebooks(Console(highlight=False))
+    return 0
+
+
+def _add_collect(verbs: Any) -> None:
+    collect = verbs.add_parser(
+        "collect",
+        help="for maintainers: copy what a run measured into the reference",
+        description="Writes rows, histories, predictions, split and study of a run into utkface_mt/reference/.",
+    )
+    collect.add_argument("--profile", default="cpu", choices=("cpu", "full"), help="whose run")
+    collect.set_defaults(verb=_collect)
+
+
+def _collect(options: argparse.Namespace) -> int:
+    from ..collect import collect
+    from ..reproduce import FOLDER
+
+    for path in collect(runs_root() / options.profile, runs_root() / FOLDER):
+        print(f"wrote {path.name}")
+    return 0
+
+
+def _add_bundle(verbs: Any) -> None:
+    bundle = verbs.add_parser(
+        "bundle",
+        help="for maintainers: make a trained row the bundled model",
+        description="Writes a row's weights in half precision, with what is needed to use them, into the package.",
+    )
+    bundle.add_argument("row", help="such as 10_full_recipe")
+    bundle.add_argument("--data", required=True, help="the data it was trained on")
+    bundle.add_argument("--weights", default="", help="the weights it started from")
+    bundle.set_defaults(verb=_bundle)
+
+
+def _bundle(options: argparse.Namespace) -> int:
+    from ..bundle import bundle
+    from ..ladder import require_row
+    from ..measured import PROFILE
+    from ..workspace import open_workspace
+
+    workspace = open_workspace(PROFILE, options.data, options.weights)
+    print(bundle(workspace, require_row(workspace, options.row)).round(4).to_string())
+    return 0
