@@ -36,7 +36,8 @@ LAYERS = (
         "evaluation",
     ),
     *("rows", "results", "measured", "learned", "workspace", "experiment", "ladder", "search_workers"),
-    *("reproduce", "inference", "bundle", "figures", "report"),
+    *("reproduce", "inference", "bundle", "figures", "measured_tables"),
+    *("measured_figures", "report"),
     *("benchmark", "collect", "readme", "sequence", "publish"),
     "cli",
 )

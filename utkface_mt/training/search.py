@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import optuna
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna_integration import KerasPruningCallback
 
 from ..backend import keras
@@ -19,16 +20,25 @@ POLL_SECONDS = 1.0  # between looks at whether another worker has finished the l
 Objective = Callable[[Experiment, list[keras.callbacks.Callback]], History]
 
 
+SPACE = {
+    "learning_rate": FloatDistribution(3e-5, 1e-3, log=True),
+    "dropout": FloatDistribution(0.0, 0.5),
+    "batch_size": CategoricalDistribution([16, 32, 64]),
+    "optimizer": CategoricalDistribution(["adam", "adamw"]),
+    "weight_decay": FloatDistribution(1e-6, 1e-2, log=True),
+    "fine_tune": CategoricalDistribution([0.3, 0.6, 1.0]),
+}
+
+
 def suggest(trial: optuna.Trial) -> dict[str, Any]:
-    """Draws one point of the search space, as fields of `Experiment`."""
-    return {
-        "learning_rate": trial.suggest_float("learning_rate", 3e-5, 1e-3, log=True),
-        "dropout": trial.suggest_float("dropout", 0.0, 0.5),
-        "batch_size": trial.suggest_categorical("batch_size", [16, 32, 64]),
-        "optimizer": trial.suggest_categorical("optimizer", ["adam", "adamw"]),
-        "weight_decay": trial.suggest_float("weight_decay", 1e-6, 1e-2, log=True),
-        "fine_tune": trial.suggest_categorical("fine_tune", [0.3, 0.6, 1.0]),
-    }
+    """Draws one point of `SPACE`, as fields of `Experiment`."""
+    drawn = {}
+    for name, kind in SPACE.items():
+        if isinstance(kind, CategoricalDistribution):
+            drawn[name] = trial.suggest_categorical(name, kind.choices)
+        else:
+            drawn[name] = trial.suggest_float(name, kind.low, kind.high, log=kind.log)
+    return drawn
 
 
 START = {  # the first trial: a plain fine-tune that is known to work, so that the study never ends below it

@@ -1,0 +1,118 @@
+"""The figures of README and model card, drawn from `reference/`: none of them shows a face."""
+
+from pathlib import Path
+
+import matplotlib
+import matplotlib.pyplot as plt
+import optuna
+from matplotlib.figure import Figure
+
+from .config import Experiment, repository_root
+from .evaluation.calibration import AgeInterval, GenderCalibration, coverage_table
+from .evaluation.metrics import by_group
+from .evaluation.reports import age_error_grid
+from .figures import evaluation, training
+from .figures.style import use_style
+from .files import read_json, replacing
+from .labels import age_group, gender_name, race_name
+from .measured import REFERENCE, measured_predictions, measured_results
+from .measured_tables import best_result
+from .results import Result
+from .training.backbone_costs import comparison
+from .training.search import SPACE
+
+
+def draw(folder: Path | None = None) -> list[Path]:
+    """Draws every figure the reference has the data for.
+
+    Args:
+        folder: where to; `images/` at the repository's root by default.
+
+    Returns:
+        The files written.
+    """
+    matplotlib.use("Agg")
+    use_style()
+    folder = folder or repository_root() / "images"
+    figures = {**_table_figures(), **_run_figures(), **_best_figures()}
+    paths = []
+    for name, figure in figures.items():
+        paths.append(folder / f"{name}.png")
+        with replacing(paths[-1]) as temporary:
+            figure.savefig(temporary, dpi=110, metadata={"Software": None})
+        plt.close(figure)
+    return paths
+
+
+def _table_figures() -> dict[str, Figure]:
+    """The ladder, and how each row learnt."""
+    rows = [result for result in measured_results() if not result.repeat]
+    learnt = {result.title: result for result in rows if result.history and result.experiment.fine_tune}
+    figures = {"ladder": evaluation.ladder_chart(rows)}
+    return figures | ({"learning_curves": training.learning_curves(learnt)} if learnt else {})
+
+
+def _run_figures() -> dict[str, Figure]:
+    """The study, the loss-weight sweep, and what backbones cost."""
+    figures = {"backbones": training.cost_against_accuracy(comparison({}, _probes()))}
+    if (REFERENCE / "study.json").exists():
+        names = ("study_history", "study_importances", "study_slices")
+        figures |= dict(zip(names, training.study_figures(measured_study()), strict=False))
+    comparisons = REFERENCE / "comparisons.json"
+    sweep = read_json(comparisons).get("gender_share", []) if comparisons.exists() else []
+    if sweep:
+        figures["loss_weights"] = training.loss_weight_sweep([_as_result(run, "gender_share") for run in sweep])
+    return figures
+
+
+def _best_figures() -> dict[str, Figure]:
+    """The best row: who it errs for, how sure it is."""
+    best = best_result()
+    test = measured_predictions(best)
+    groups = [race_name(test["race"]).rename("race"), gender_name(test["gender_true"]).rename("gender")]
+    ages = age_group(test["age_true"]).rename("age group")
+    figures = {
+        "age_error": evaluation.age_error_heatmap(age_error_grid(test)),
+        "by_age": evaluation.group_scores(by_group(test, ages), "By age group, with 95 % intervals"),
+        "by_race_and_gender": evaluation.group_scores(by_group(test, groups), "By race code and gender"),
+        "gender": evaluation.gender_confusion(test),
+    }
+    if best.row == "10_full_recipe":
+        calibration = measured_predictions(best, "calibration")
+        width = AgeInterval.fit(calibration).half_width
+        figures["predicted_against_true"] = evaluation.predicted_against_true(test, width)
+        figures["gender_probability"] = evaluation.reliability(test, GenderCalibration.fit(calibration))
+        figures["coverage"] = evaluation.coverage(coverage_table(calibration, test))
+    return figures
+
+
+def measured_study() -> optuna.Study:
+    """The hyperparameter study of the reference, in memory."""
+    study = optuna.create_study(direction="minimize")
+    for trial in read_json(REFERENCE / "study.json"):
+        study.add_trial(
+            optuna.trial.create_trial(
+                state=optuna.trial.TrialState[trial["state"]],
+                value=trial["value"],
+                params=trial["params"],
+                distributions={name: SPACE[name] for name in trial["params"]},
+                intermediate_values={int(epoch): value for epoch, value in trial["epochs"].items()},
+            )
+        )
+    return study
+
+
+def _as_result(run: dict, field: str) -> Result:
+    """A run of `comparisons.json` as the figures take it."""
+    return Result("", Experiment(**{field: run[field]}), "cpu", run["history"], run["validation"], 0.0)
+
+
+def _probes() -> dict[str, dict[str, float]]:
+    """Validation scores of the frozen baseline: the probe of the one backbone whose weights were at hand."""
+    rows = {result.row: result for result in measured_results() if not result.repeat}
+    return {"MobileNetV2 1.0": rows["03_baseline"].validation} if "03_baseline" in rows else {}
+
+
+if __name__ == "__main__":
+    for path in draw():
+        print(f"drew {path.name}")
