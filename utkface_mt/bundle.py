@@ -10,6 +10,7 @@ import pandas as pd
 from .backend import keras
 from .errors import UserError
 from .evaluation.calibration import AgeInterval, GenderCalibration
+from .evaluation.explain import TASKS, average_grad_cam, mean_face
 from .evaluation.metrics import score
 from .experiment import load_network, predict_part
 from .files import file_digest, replacing, write_json
@@ -19,6 +20,7 @@ from .results import Result
 from .workspace import Workspace
 
 LARGEST = 6_000_000  # bytes of both weight files
+ATTRIBUTION_FACES = 500  # in the mean face: so many that it is nobody's
 
 
 def bundle(workspace: Workspace, result: Result, folder: Path = BUNDLED_MODEL) -> pd.DataFrame:
@@ -62,7 +64,22 @@ def bundle(workspace: Workspace, result: Result, folder: Path = BUNDLED_MODEL) -
         "bytes": size,
     }
     write_json(folder / "model.json", described)
+    _write_attribution(workspace, network, result, folder / "attribution.npz")
     return pd.DataFrame({"single precision": score(before), "half precision": score(after)})
+
+
+def _write_attribution(workspace: Workspace, network: keras.Model, result: Result, path: Path) -> None:
+    """Where the network looks on average: the mean of many test faces, and the mean Grad-CAM map of each task."""
+    rows = workspace.positions("test")[:: max(1, len(workspace.positions("test")) // ATTRIBUTION_FACES)]
+    pictures = np.asarray(workspace.pixels(result.experiment)[rows])
+    maps = {task: average_grad_cam(network, pictures, task, result.experiment) for task in TASKS}
+    with replacing(path) as temporary:
+        np.savez_compressed(
+            temporary,
+            face=mean_face(pictures),
+            faces=len(pictures),
+            **{task: heat.astype(np.float16) for task, heat in maps.items()},
+        )
 
 
 def _round(network: keras.Model) -> None:

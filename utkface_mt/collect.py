@@ -16,8 +16,6 @@ from .measured import PUBLIC_COLUMNS, REFERENCE, measured_entries, measured_pred
 from .results import Result, ResultStore
 from .rows import get_row
 
-BEST_PARTS = ("calibration",)  # what else is kept of the last row's predictions
-
 
 def collect(folder: Path, repeats: Path, reference: Path = REFERENCE) -> list[Path]:
     """Writes rows, differences, histories, predictions, split, study and comparisons of a run into the reference.
@@ -81,7 +79,7 @@ def _write_result(result: Result, store: ResultStore, reference: Path) -> list[P
     if result.history:
         paths.append(reference / "history" / f"{result.name}.json")
         write_json(paths[-1], result.history)
-    for part in ("test", *(BEST_PARTS if result.row == "10_full_recipe" and not result.repeat else ())):
+    for part in ("test", "calibration") if result.history and not result.repeat else ("test",):
         paths.append(reference / predictions_file(result, part))
         _write_csv(paths[-1], store.predictions(result, part)[list(PUBLIC_COLUMNS)])
     return paths

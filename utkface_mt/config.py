@@ -162,6 +162,7 @@ class Profile:
         needs_data: whether the user must name a dataset.
         start: the experiment every row of the ladder starts from.
         head_epochs: epochs of the frozen baseline, whose steps cost next to nothing.
+        head_batch_size: faces in a step of the frozen baseline.
         trials: trials of the hyperparameter study.
         trial_epochs: epochs of one trial.
         gender_shares: points of the loss-weight sweep besides the two rows it stands between.
@@ -176,6 +177,7 @@ class Profile:
     needs_data: bool
     start: Experiment
     head_epochs: int
+    head_batch_size: int
     trials: int
     trial_epochs: int
     gender_shares: tuple[float, ...]
@@ -194,6 +196,7 @@ PROFILES = {
             needs_data=False,
             start=Experiment(width=0.35, weights="bundled", image_size=96, epochs=16, patience=8),
             head_epochs=60,
+            head_batch_size=32,
             trials=3,
             trial_epochs=16,
             gender_shares=(0.2, 0.8),
@@ -208,6 +211,7 @@ PROFILES = {
             needs_data=True,
             start=Experiment(image_size=128, epochs=12, patience=4),
             head_epochs=60,
+            head_batch_size=256,
             trials=8,
             trial_epochs=3,
             gender_shares=(0.2, 0.35, 0.65),
@@ -222,6 +226,7 @@ PROFILES = {
             needs_data=True,
             start=Experiment(image_size=224, epochs=30, patience=6),
             head_epochs=100,
+            head_batch_size=256,
             trials=30,
             trial_epochs=5,
             gender_shares=(0.2, 0.3, 0.4, 0.6, 0.7),

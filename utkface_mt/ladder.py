@@ -60,14 +60,26 @@ def row_experiment(workspace: Workspace, name: str) -> Experiment:
 
 
 def baseline_experiment(workspace: Workspace) -> Experiment:
-    """The frozen baseline: only the two output layers learn, for many epochs, since these cost next to nothing."""
-    epochs = workspace.profile.head_epochs
-    return replace(workspace.start, fine_tune=0.0, epochs=epochs, patience=max(1, epochs // 5))
+    """The frozen baseline: only the two output layers learn, for many epochs, since these cost next to nothing.
+
+    Two linear layers have little to overfit with, so they go without dropout; large batches give steady steps.
+    """
+    profile = workspace.profile
+    return replace(
+        workspace.start,
+        fine_tune=0.0,
+        epochs=profile.head_epochs,
+        patience=max(1, profile.head_epochs // 5),
+        batch_size=profile.head_batch_size,
+        dropout=0.0,
+    )
 
 
 def fine_tune_base(workspace: Workspace, previous: Experiment) -> Experiment:
-    """The baseline's experiment with all layers learning, for the epochs and patience of the profile's rows."""
-    return replace(previous, fine_tune=1.0, epochs=workspace.start.epochs, patience=workspace.start.patience)
+    """The baseline's experiment with all layers learning, as long and in such batches as the profile's other rows."""
+    start = workspace.start
+    same = ("epochs", "patience", "batch_size", "dropout")
+    return replace(previous, fine_tune=1.0, **{name: getattr(start, name) for name in same})
 
 
 def fine_tune_study(workspace: Workspace, previous: Experiment, alone: bool = True) -> optuna.Study:

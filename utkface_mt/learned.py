@@ -2,8 +2,14 @@
 
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
+from .evaluation.metrics import by_group
 from .files import read_json
-from .measured import PROFILE, REFERENCE, measured_rows
+from .labels import age_group, race_name
+from .measured import PROFILE, REFERENCE, best_result, measured_predictions, measured_results, measured_rows
+from .model.weights import BUNDLED_MODEL
 from .rows import get_row
 
 NOT_MEASURED = (
@@ -27,8 +33,96 @@ def learned(*names: str, profile: str = PROFILE) -> str:
             lines.append(f"- Published, {get_row(name).title}: {_scores(published[name])}.")
         if name in measured:
             lines.append(f"- Ours, {get_row(name).title}: {_scores(measured[name])}{_step(measured[name])}.")
+            lines += _spread(name)
     if not any(name in measured for name in names):
         lines.append(f"- {NOT_MEASURED}")
+    return "\n".join(lines)
+
+
+def learned_about_data() -> str:
+    """What the check of the real archive found."""
+    report = read_json(REFERENCE / "data.json")
+    return (
+        f"- On UTKFace: {report['files']:,} files, of which {len(report['quarantined'])} have a defective name. "
+        f"{report['byte_identical_groups']} groups of byte-identical files ({report['byte_identical_files']} files): "
+        f"their ages differ in {report['conflicting_age_groups']} of them, their genders in "
+        f"{report['conflicting_gender_groups']}. {report['near_duplicate_clusters']} clusters of near-duplicates hold "
+        f"{report['near_duplicate_files']:,} files."
+    )
+
+
+def learned_about_split() -> str:
+    """How the real faces were divided."""
+    split = pd.read_csv(REFERENCE / "split.csv.gz")
+    sizes = ", ".join(f"{count:,} {part}" for part, count in split["part"].value_counts().items())
+    divided = int((split.groupby("cluster")["part"].nunique() > 1).sum())
+    return f"- On UTKFace: {sizes}. Clusters that stand on two sides: {divided}."
+
+
+def learned_about_backbones() -> str:
+    """What the candidates cost beside MobileNetV2, and what its frozen features gave."""
+    costs = read_json(REFERENCE / "backbones.json")
+    ours = costs["MobileNetV2 1.0"]["training_images_per_second"]
+    others = "; ".join(
+        f"{title} {cost['training_images_per_second'] / ours:.2f}"
+        for title, cost in costs.items()
+        if title != "MobileNetV2 1.0"
+    )
+    line = f"- Training speed against MobileNetV2 1.0, measured on: {costs['MobileNetV2 1.0']['machine']}: {others}."
+    if "03_baseline" not in measured_rows():
+        return line
+    probe = measured_rows()["03_baseline"]["validation"]
+    return (
+        f"{line}\n- On UTKFace's validation faces, linear heads on MobileNetV2's frozen features: age MAE "
+        f"{probe['age_mae']:.2f} years, gender accuracy {100 * probe['gender_accuracy']:.1f} %."
+    )
+
+
+def learned_about_attribution() -> str:
+    """Where the bundled model looks on average, by thirds of the picture."""
+    path = BUNDLED_MODEL / "attribution.npz"
+    if not path.exists():
+        return f"- {NOT_MEASURED}"
+    lines = []
+    with np.load(path) as saved:
+        for task in ("age", "gender"):
+            heat = saved[task].astype(np.float64)
+            thirds = [100 * part.sum() / heat.sum() for part in np.array_split(heat, 3)]
+            lines.append(
+                f"- On UTKFace, Grad-CAM for {task}, mean of {saved['faces']} test faces: {thirds[0]:.0f} % of the "
+                f"weight in the upper third, {thirds[1]:.0f} % in the middle, {thirds[2]:.0f} % in the lower."
+            )
+    return "\n".join(lines)
+
+
+def learned_about_schedulers() -> str:
+    """How the schedulers compared on the validation faces."""
+    return _compared("scheduler", lambda value: str(value))
+
+
+def learned_about_loss_weights() -> str:
+    """What the sweep of the loss weights gave on the validation faces."""
+    return _compared("gender_share", lambda value: f"{100 * value:.0f} % gender")
+
+
+def learned_about_groups() -> str:
+    """For whom the best row errs most and least."""
+    if not measured_rows():
+        return f"- {NOT_MEASURED}"
+    test = measured_predictions(best_result())
+    lines = [f"- On UTKFace, {best_result().title}:"]
+    for groups, name in ((age_group(test["age_true"]), "age group"), (race_name(test["race"]), "race code")):
+        table = by_group(test, groups.rename(name))
+        best, worst = table["age_mae"].idxmin(), table["age_mae"].idxmax()
+        lines.append(
+            f"  - age error by {name} from {_cell(table, best, 'age_mae', 1, '.1f')} years ({best}) to "
+            f"{_cell(table, worst, 'age_mae', 1, '.1f')} years ({worst});"
+        )
+        best, worst = table["gender_accuracy"].idxmax(), table["gender_accuracy"].idxmin()
+        lines.append(
+            f"  - gender accuracy from {_cell(table, worst, 'gender_accuracy', 100, '.0f')} % ({worst}) to "
+            f"{_cell(table, best, 'gender_accuracy', 100, '.0f')} % ({best})."
+        )
     return "\n".join(lines)
 
 
@@ -64,3 +158,36 @@ def _step(row: dict[str, Any]) -> str:
     age = verdict(row["difference"]["age_mae"], -1, "years")
     gender = verdict(row["difference"]["gender_accuracy"], 1, "points", 100)
     return f". Against the row before, age {age}; gender {gender}"
+
+
+def _spread(name: str) -> list[str]:
+    """How far the row's seeds scatter, where it was trained with several."""
+    same = [result for result in measured_results() if result.row == name]
+    if len(same) < 2:
+        return []
+    ages = ", ".join(f"{result.test['age_mae']:.2f}" for result in same)
+    genders = ", ".join(f"{100 * result.test['gender_accuracy']:.1f}" for result in same)
+    return [f"- The same row with {len(same)} seeds: age MAE {ages} years, gender accuracy {genders} %."]
+
+
+def _compared(field: str, label: Any) -> str:
+    """The runs of `comparisons.json` that differ in one field, with the spread between them."""
+    path = REFERENCE / "comparisons.json"
+    runs = read_json(path).get(field, []) if path.exists() else []
+    if not runs:
+        return f"- {NOT_MEASURED}"
+    ages = [run["validation"]["age_mae"] for run in runs]
+    genders = [100 * run["validation"]["gender_accuracy"] for run in runs]
+    points = "; ".join(
+        f"{label(run[field])}: age MAE {age:.2f}, gender {gender:.1f} %"
+        for run, age, gender in zip(runs, ages, genders, strict=True)
+    )
+    return (
+        f"- On UTKFace's validation faces, one run each: {points}. Between the extremes lie "
+        f"{max(ages) - min(ages):.2f} years and {max(genders) - min(genders):.1f} points."
+    )
+
+
+def _cell(table: pd.DataFrame, key: str, name: str, factor: float, form: str) -> str:
+    value, low, high = (factor * table.loc[key, column] for column in (name, f"{name}_low", f"{name}_high"))
+    return f"{value:{form}} [{low:{form}}, {high:{form}}]"

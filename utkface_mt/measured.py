@@ -15,6 +15,7 @@ from .results import Result
 
 REFERENCE = Path(__file__).parent / "reference"
 PROFILE = "cpu"  # the profile the reference was measured with
+BEST = "10_full_recipe"
 PUBLIC_COLUMNS = ("file", "age_true", "age", "gender_true", "probability_female")  # what a predictions file holds
 
 
@@ -47,6 +48,12 @@ def measured_result(row: str) -> Result:
     return results[row]
 
 
+def best_result() -> Result:
+    """The row the model card speaks of: the full recipe, or the last row there is."""
+    rows = [result for result in measured_results() if not result.repeat]
+    return next((result for result in rows if result.row == BEST), rows[-1])
+
+
 def predictions_file(result: Result, part: str = "test") -> str:
     """Where the reference keeps the predictions of a result: named by the notebook for its row of the ladder."""
     name = result.notebook if result.final else result.name
@@ -58,7 +65,7 @@ def measured_predictions(result: Result, part: str = "test", reference: Path = R
 
     Args:
         result: one of `measured_results`.
-        part: `test`; for the best row also `calibration`.
+        part: `test`; for trained rows also `calibration`.
         reference: the folder it is kept in.
 
     Raises:

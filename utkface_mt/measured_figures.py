@@ -4,22 +4,29 @@ from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot as plt
+import numpy as np
 import optuna
 from matplotlib.figure import Figure
 
 from .config import Experiment, repository_root
+from .data.drawing import draw_face, sample_traits
+from .data.pixels import prepare_picture
 from .evaluation.calibration import AgeInterval, GenderCalibration, coverage_table
+from .evaluation.explain import TASKS, grad_cam, lime_attribution
 from .evaluation.metrics import by_group
 from .evaluation.reports import age_error_grid
 from .figures import evaluation, training
 from .figures.style import use_style
 from .files import read_json, replacing
+from .inference import load_model
 from .labels import age_group, gender_name, race_name
-from .measured import REFERENCE, measured_predictions, measured_results
-from .measured_tables import best_result
+from .measured import REFERENCE, best_result, measured_predictions, measured_results
+from .model.weights import BUNDLED_MODEL
 from .results import Result
 from .training.backbone_costs import comparison
 from .training.search import SPACE
+
+LIME_SAMPLES = 1000
 
 
 def draw(folder: Path | None = None) -> list[Path]:
@@ -34,7 +41,7 @@ def draw(folder: Path | None = None) -> list[Path]:
     matplotlib.use("Agg")
     use_style()
     folder = folder or repository_root() / "images"
-    figures = {**_table_figures(), **_run_figures(), **_best_figures()}
+    figures = {**_table_figures(), **_run_figures(), **_best_figures(), **_model_figures()}
     paths = []
     for name, figure in figures.items():
         paths.append(folder / f"{name}.png")
@@ -71,19 +78,44 @@ def _best_figures() -> dict[str, Figure]:
     test = measured_predictions(best)
     groups = [race_name(test["race"]).rename("race"), gender_name(test["gender_true"]).rename("gender")]
     ages = age_group(test["age_true"]).rename("age group")
-    figures = {
+    calibration = measured_predictions(best, "calibration")
+    width = AgeInterval.fit(calibration).half_width
+    return {
         "age_error": evaluation.age_error_heatmap(age_error_grid(test)),
         "by_age": evaluation.group_scores(by_group(test, ages), "By age group, with 95 % intervals"),
         "by_race_and_gender": evaluation.group_scores(by_group(test, groups), "By race code and gender"),
         "gender": evaluation.gender_confusion(test),
+        "predicted_against_true": evaluation.predicted_against_true(test, width),
+        "gender_probability": evaluation.reliability(test, GenderCalibration.fit(calibration)),
+        "coverage": evaluation.coverage(coverage_table(calibration, test)),
     }
-    if best.row == "10_full_recipe":
-        calibration = measured_predictions(best, "calibration")
-        width = AgeInterval.fit(calibration).half_width
-        figures["predicted_against_true"] = evaluation.predicted_against_true(test, width)
-        figures["gender_probability"] = evaluation.reliability(test, GenderCalibration.fit(calibration))
-        figures["coverage"] = evaluation.coverage(coverage_table(calibration, test))
-    return figures
+
+
+def _model_figures() -> dict[str, Figure]:
+    """Where the bundled model looks: on the mean of many faces, and on one that was drawn."""
+    if not (BUNDLED_MODEL / "model.json").exists():
+        return {}
+    with np.load(BUNDLED_MODEL / "attribution.npz") as saved:
+        heats = {f"Grad-CAM, {task}": saved[task].astype(np.float32) for task in TASKS}
+        title = f"Where the network looks, on average over {saved['faces']} faces"
+        average = evaluation.attribution_row(saved["face"], heats, title)
+    return {"attribution": average, "lime": _explained_drawing()}
+
+
+def _explained_drawing(age: int = 45, gender: int = 1, race: int = 0) -> Figure:
+    """LIME and Grad-CAM for one drawn face."""
+    model = load_model()
+    drawing = draw_face(sample_traits(age, gender, race, np.random.default_rng(3)))
+    picture = prepare_picture(drawing, model.experiment.image_size, model.experiment.crop)
+    heats = {}
+    for task in TASKS:
+        heats[f"LIME, {task}"] = lime_attribution(
+            model.network, picture, task, model.experiment, model.scale, samples=LIME_SAMPLES
+        )
+        heats[f"Grad-CAM, {task}"] = grad_cam(model.network, picture[None], task, model.experiment)[0]
+    answer = model.predict([drawing]).iloc[0]
+    title = f"A drawn face, predicted {answer['age']:.0f} years, {100 * answer['probability_female']:.0f} % female"
+    return evaluation.attribution_row(picture, heats, title)
 
 
 def measured_study() -> optuna.Study:

@@ -8,16 +8,7 @@ from .evaluation.reports import age_error_grid, gender_report
 from .files import read_json
 from .labels import age_group, gender_name, race_name
 from .learned import verdict
-from .measured import PROFILE, REFERENCE, measured_predictions, measured_results, measured_rows
-from .results import Result
-
-BEST = "10_full_recipe"
-
-
-def best_result() -> Result:
-    """The row the model card speaks of: the full recipe, or the last row there is."""
-    rows = [result for result in measured_results() if not result.repeat]
-    return next((result for result in rows if result.row == BEST), rows[-1])
+from .measured import PROFILE, REFERENCE, best_result, measured_predictions, measured_results, measured_rows
 
 
 def ladder() -> str:
@@ -30,12 +21,10 @@ def ladder() -> str:
             {
                 "notebook": row["notebook"][:2],
                 "row": row["title"],
-                "published MAE": f"{theirs['age_mae']:.2f}" if theirs else "",
-                "ours, age MAE [95 %]": _years(row, "age_mae"),
-                "published RMSE": f"{theirs['age_rmse']:.2f}" if theirs else "",
-                "ours, RMSE": f"{row['age_rmse']:.2f}",
-                "published gender": f"{100 * theirs['gender_accuracy']:.0f} %" if theirs else "",
-                "ours, gender accuracy [95 %]": _share(row, "gender_accuracy"),
+                "published: age MAE, RMSE, gender": _published(theirs) if theirs else "",
+                "ours: age MAE [95 %]": _years(row, "age_mae"),
+                "RMSE": f"{row['age_rmse']:.2f}",
+                "gender accuracy [95 %]": _share(row, "gender_accuracy"),
                 "F1": f"{100 * row['gender_f1_weighted']:.1f} %",
                 "minutes": f"{row['seconds'] / 60:.0f}",
             }
@@ -151,6 +140,10 @@ def _groups(table: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
 def _range(row: pd.Series, name: str, factor: float, form: str) -> str:
     value, low, high = (factor * row[key] for key in (name, f"{name}_low", f"{name}_high"))
     return f"{value:{form}} [{low:{form}}, {high:{form}}]"
+
+
+def _published(row: dict) -> str:
+    return f"{row['age_mae']:.2f}, {row['age_rmse']:.2f}, {100 * row['gender_accuracy']:.0f} %"
 
 
 def _years(row: dict, name: str) -> str:

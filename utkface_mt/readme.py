@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from . import measured_tables as measured
 from .config import PROFILES, repository_root
 from .files import read_json, write_text
 from .ladder import SCHEDULERS
 from .rows import ROWS
 
 REFERENCE = Path(__file__).parent / "reference"
-PAGES = ("README.md", "docs/ten_million_faces.md")
+PAGES = ("README.md", "docs/ten_million_faces.md", "utkface_mt/reference/MODEL_CARD.md")
 TEN_MILLION = 10_000_000
 PICTURE_BYTES = 3 * 128 * 128
 
@@ -76,7 +77,19 @@ def _ladder_epochs() -> int:
     return runs * profile.start.epochs + profile.trials * profile.trial_epochs
 
 
-BLOCKS: dict[str, Callable[[], str]] = {"performance": performance, "ten-million": ten_million}
+BLOCKS: dict[str, Callable[[], str]] = {
+    "performance": performance,
+    "ten-million": ten_million,
+    "ladder": measured.ladder,
+    "steps": measured.steps,
+    "seeds": measured.seeds,
+    "measured-on": measured.measured_on,
+    "gender-classes": measured.gender_classes,
+    "age-errors": measured.age_errors,
+    "races": measured.races,
+    "race-and-gender": measured.race_and_gender,
+    "certainty": measured.certainty,
+}
 
 
 def renewed(text: str) -> str:
