@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from utkface_mt import learned as learning
+from utkface_mt import measured_figures
 from utkface_mt import reproduce as reproducing
 from utkface_mt.bundle import bundle
 from utkface_mt.cli import main
@@ -21,7 +23,13 @@ from utkface_mt.files import read_json
 from utkface_mt.inference import evaluate, load_model, predict_files
 from utkface_mt.ladder import baseline_experiment
 from utkface_mt.learned import verdict
-from utkface_mt.measured import PUBLIC_COLUMNS, measured_entries, measured_predictions
+from utkface_mt.measured import (
+    PUBLIC_COLUMNS,
+    REFERENCE,
+    measured_entries,
+    measured_predictions,
+    measured_results,
+)
 from utkface_mt.results import Result
 from utkface_mt.workspace import write_manifest
 
@@ -185,3 +193,47 @@ def test_the_command_line_names_a_row_that_the_reference_lacks(
     assert "has no row '99_none'" in capsys.readouterr().err
     assert main(["collect", "--profile", "full"]) == 1
     assert "Run the notebooks first" in capsys.readouterr().err
+
+
+def test_what_the_notebooks_say_of_the_real_run_is_read_from_the_reference():
+    entries = {entry["experiment"]: entry for entry in measured_entries() if not entry["repeat"]}
+    said = learning.learned("03_baseline")
+    assert f"{entries['03_baseline']['age_mae']:.2f} years" in said
+    assert "better" in said
+    split = pd.read_csv(REFERENCE / "split.csv.gz")
+    assert f"{(split['part'] == 'test').sum():,} test" in learning.learned_about_split()
+    assert "stand on two sides: 0" in learning.learned_about_split()
+    assert "686 files" in learning.learned_about_data()
+    assert learning.learned("not a row").startswith("- On UTKFace: not measured yet")
+
+
+def test_scores_in_the_reference_can_be_recomputed_from_its_predictions():
+    for result in measured_results():
+        table = measured_predictions(result)
+        assert len(table) == result.n_test
+        assert score(table) == pytest.approx(result.test, abs=2e-6)
+        assert set(table["file"]) == set(_test_files())
+
+
+def _test_files() -> pd.Series:
+    split = pd.read_csv(REFERENCE / "split.csv.gz")
+    return split.loc[split["part"] == "test", "file"]
+
+
+def test_no_face_of_the_reference_stands_on_two_sides():
+    split = pd.read_csv(REFERENCE / "split.csv.gz")
+    assert split["file"].is_unique
+    assert (split.groupby("cluster")["part"].nunique() == 1).all()
+    assert (split.groupby("sha256")["part"].nunique() == 1).all()
+
+
+@pytest.mark.slow
+def test_every_figure_of_the_reference_can_be_drawn_and_is_the_one_in_images(tmp_path: Path):
+    drawn = measured_figures.draw(tmp_path)
+    images = Path(__file__).parents[1] / "images"
+    assert {"ladder.png", "age_error.png", "coverage.png"} <= {path.name for path in drawn}
+    for path in drawn:
+        with Image.open(path) as new, Image.open(images / path.name) as committed:
+            assert new.size == committed.size, path.name
+            difference = np.abs(np.asarray(new.convert("L"), float) - np.asarray(committed.convert("L"), float))
+            assert difference.mean() < 2, path.name

@@ -201,3 +201,12 @@ def test_tables_in_readme_and_docs_are_those_that_the_reference_gives(page: str)
     text = (ROOT / page).read_text(encoding="utf-8")
     assert "<!-- /" in text
     assert renewed(text) == text
+
+
+@pytest.mark.parametrize("page", ["README.md", "utkface_mt/reference/MODEL_CARD.md"])
+def test_every_local_link_and_picture_of_a_page_exists(page: str):
+    path = ROOT / page
+    links = re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8"))
+    local = [link for link in links if "://" not in link]
+    assert local
+    assert not [link for link in local if not (path.parent / link).exists()]
