@@ -14,6 +14,8 @@ from utkface_mt.model.backbones import build_backbone
 from utkface_mt.model.losses import (
     LARGEST_WEIGHT,
     AgeDistributionLoss,
+    SoftLabels,
+    age_labels,
     balanced_weights,
     loss_weights,
     sample_weights,
@@ -115,7 +117,7 @@ def test_unknown_weights_are_refused(weights: str):
 
 def test_weights_are_never_silently_random(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(UserError, match="No weights are bundled"):
-        build_backbone("mobilenet_v2", 1.0, 32, "bundled")
+        build_backbone("mobilenet_v2", 0.5, 32, "bundled")
 
     def no_network(*args, **kwargs):
         raise OSError("URL fetch failure")
@@ -149,7 +151,7 @@ def test_distribution_loss_prefers_the_true_age():
         return (scores / scores.sum())[None].astype(np.float32)
 
     loss = AgeDistributionLoss()
-    values = [float(loss(np.array([[30.0]], np.float32), peak(year))) for year in (30, 33, 60)]
+    values = [float(loss(age_labels(np.array([30])), peak(year))) for year in (30, 33, 60)]
     assert values[0] == pytest.approx(0, abs=1e-3)
     assert values[0] < values[1] < values[2]
 
@@ -172,3 +174,18 @@ def test_a_perfect_answer_is_decoded_to_the_labels(head: str):
     if head == "distribution":
         output = np.eye(len(YEARS))[ages]
     assert np.allclose(ages_in_years(output, experiment, scale), ages, atol=1e-4)
+
+
+def test_soft_labels_stand_for_their_share_of_the_label():
+    experiment = replace(TINY, age_head="distribution", soft_share=0.25)
+    soft = SoftLabels(np.eye(len(YEARS), dtype=np.float32)[[40, 60]], np.array([0.2, 0.6], np.float32))
+    ages, genders = np.array([20, 60]), np.array([0, 1])
+    blended = targets(ages, genders, experiment, AgeScale(0, 1), soft)
+    assert np.allclose(blended["age"][:, 0], [25, 60])
+    assert np.allclose(blended["age"][:, 1:].sum(axis=1), 1, atol=1e-5)
+    assert blended["age"][0, 41] == pytest.approx(0.25, abs=1e-4)
+    assert np.allclose(blended["gender"][:, 0], [0.05, 0.9])
+    hard = targets(ages, genders, experiment, AgeScale(0, 1))
+    assert np.allclose(hard["age"], age_labels(ages))
+    with pytest.raises(UserError, match="soft_share needs age_head='distribution'"):
+        replace(TINY, soft_share=0.5)

@@ -11,10 +11,11 @@ from utkface_mt.backend import keras
 from utkface_mt.config import Experiment
 from utkface_mt.data.batches import AgeScale
 from utkface_mt.errors import UserError
-from utkface_mt.model.network import build_heads
+from utkface_mt.model.network import YEARS, build_heads
 from utkface_mt.training.fit import TrainingData, fit
 from utkface_mt.training.schedule import build_optimizer
 from utkface_mt.training.search import START, best_experiment, search, suggest
+from utkface_mt.training.soft_labels import soft_labels
 from utkface_mt.training.studies import finished_trials
 
 EXPERIMENT = Experiment(epochs=6, patience=6, learning_rate=0.01, batch_size=8, dropout=0.3, scheduler="plateau")
@@ -170,3 +171,48 @@ def test_every_searched_value_makes_a_valid_experiment():
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     for _ in range(20):
         assert replace(EXPERIMENT, **suggest(study.ask())).batch_size in (16, 32, 64)
+
+
+def _noise() -> tuple[TrainingData, np.ndarray]:
+    """Pictures of noise, each twice, with labels that nothing in them tells: only who saw a picture knows its label."""
+    rng = np.random.default_rng(0)
+    pictures = np.repeat(rng.integers(0, 256, (60, 4, 4, 3)), 2, axis=0).astype(np.uint8)
+    genders, ages = np.repeat(rng.integers(0, 2, 60), 2), np.repeat(rng.integers(1, 90, 60), 2)
+    data = TrainingData(pictures, np.arange(100), np.arange(100, 120), ages, genders, AgeScale.fit(ages))
+    return data, np.repeat(np.arange(60), 2)
+
+
+def _memoriser() -> keras.Model:
+    pictures = keras.Input((4, 4, 3))
+    hidden = keras.layers.Dense(64, "relu")(keras.layers.Flatten()(pictures / 128 - 1))
+    age = keras.layers.Dense(len(YEARS), "softmax", name="age")(hidden)
+    return keras.Model(pictures, {"age": age, "gender": keras.layers.Dense(1, "sigmoid", name="gender")(hidden)})
+
+
+def test_soft_labels_come_from_teachers_that_never_saw_the_face_nor_its_twin(tmp_path: Path):
+    data, clusters = _noise()
+    experiment = Experiment(epochs=30, patience=30, learning_rate=0.01, age_head="distribution", soft_folds=2)
+    seen = _memoriser()
+    fit(seen, replace(data, validation=data.train), experiment, tmp_path / "seen")
+    known = seen.predict(data.source[data.train].astype(np.float32), verbose=0)["gender"][:, 0]
+    assert ((known > 0.5) == data.genders[data.train]).mean() > 0.95
+    soft = soft_labels(data, clusters, experiment, _memoriser, tmp_path / "teachers")
+    assert ((soft.gender > 0.5) == data.genders[data.train]).mean() < 0.7
+    assert np.allclose(soft.age.sum(axis=1), 1, atol=1e-4)
+
+
+def test_soft_labels_that_were_interrupted_go_on_with_the_next_fold(tmp_path: Path):
+    data, clusters = _noise()
+    experiment = Experiment(epochs=2, age_head="distribution", soft_folds=2)
+    built = []
+
+    def build() -> keras.Model:
+        keras.utils.set_random_seed(0)
+        built.append(1)
+        return _memoriser()
+
+    first = soft_labels(data, clusters, experiment, build, tmp_path)
+    (tmp_path / "fold-1.npz").unlink()
+    again = soft_labels(data, clusters, experiment, build, tmp_path)
+    assert len(built) == 3
+    assert np.allclose(first.gender, again.gender)

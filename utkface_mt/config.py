@@ -31,6 +31,8 @@ RANGES = {
     "gender_share": (0.0, 1.0),
     "label_smoothing": (0.0, 0.4),
     "test_crop": (0.0, 0.3),
+    "soft_share": (0.0, 1.0),
+    "soft_folds": (2, 20),
     "first_size": (0, 512),
     "first_share": (0.0, 1.0),
 }
@@ -63,6 +65,9 @@ class Experiment:
         gender_share: weight of the gender loss; the age loss gets the rest.
         age_head: `regression` predicts standardised years, `distribution` a softmax over whole years.
         label_smoothing: how far gender targets move from 0 and 1.
+        soft_share: how much soft labels count in the place of labels, with an age distribution: answers of networks
+            that were trained like this one on the other folds of the training set. 0: no soft labels.
+        soft_folds: folds for the soft labels.
         flip_average: at test time average over the picture and its mirror image.
         test_crop: share of each side cut off at test time, so that the face fills more of the picture.
         first_size: side of the pictures in the first epochs (progressive resizing); 0: `image_size` throughout.
@@ -90,6 +95,8 @@ class Experiment:
     gender_share: float = 0.5
     age_head: str = "regression"
     label_smoothing: float = 0.0
+    soft_share: float = 0.0
+    soft_folds: int = 3
     flip_average: bool = False
     test_crop: float = 0.0
     first_size: int = 0
@@ -107,6 +114,8 @@ class Experiment:
         for name, (low, high) in RANGES.items():
             if not low <= getattr(self, name) <= high:
                 raise UserError(f"{name}={getattr(self, name)!r} is outside {low:g} to {high:g}.")
+        if self.soft_share and self.age_head != "distribution":
+            raise UserError("soft_share needs age_head='distribution': soft labels of age are distributions.")
         if self.first_size and (self.first_size % SIZE_STEP or self.image_size % SIZE_STEP):
             raise UserError(
                 f"first_size={self.first_size} and image_size={self.image_size} should be multiples of {SIZE_STEP}: "

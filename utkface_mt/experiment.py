@@ -13,11 +13,13 @@ from .data.batches import prediction_batches
 from .environment import describe_machine, library_versions
 from .evaluation.metrics import constant_predictions, intervals, predictions_table, score
 from .files import digest, replacing
+from .model.losses import SoftLabels
 from .model.network import ages_in_years, build_heads, build_network, copy_heads
 from .results import Result
 from .rows import get_row
 from .training.features import backbone_features
-from .training.fit import History, fit
+from .training.fit import History, TrainingData, fit
+from .training.soft_labels import soft_labels
 from .training.strategy import for_replicas, get_strategy
 from .workspace import Workspace, training_code_version
 
@@ -136,10 +138,25 @@ def _train(
             history = fit(heads, workspace.training_data(features), spread, folder / "training", callbacks)
             copy_heads(heads, network)
         else:
-            history = fit(network, workspace.training_data(pixels), spread, folder / "training", callbacks)
+            data = workspace.training_data(pixels)
+            if experiment.soft_share:
+                data = replace(data, soft=_soft_labels(workspace, experiment, data))
+            history = fit(network, data, spread, folder / "training", callbacks)
     with replacing(folder / "network.weights.h5") as temporary:
         network.save_weights(temporary)
     return network, history, sum(epoch["seconds"] for epoch in history) or time.perf_counter() - started
+
+
+def _soft_labels(workspace: Workspace, experiment: Experiment, data: TrainingData) -> SoftLabels:
+    """The soft labels of an experiment; the same ones serve all its seeds."""
+    teacher = replace(experiment, soft_share=0.0, seed=workspace.start.seed)
+    return soft_labels(
+        data,
+        workspace.faces["cluster"].to_numpy(),
+        for_replicas(teacher, workspace.replicas),
+        lambda: build_network(teacher, workspace.backbone_path(teacher)),
+        workspace.store.place(workspace.key(teacher)) / "teachers",
+    )
 
 
 def _features(workspace: Workspace, network: keras.Model, experiment: Experiment, pixels: np.ndarray) -> np.ndarray:

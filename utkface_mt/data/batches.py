@@ -66,7 +66,7 @@ def training_batches(
     Args:
         source: pictures uint8 `[n, size, size, 3]` or features float32 `[n, d]`, perhaps memory-mapped.
         rows: positions of the training faces in `source`.
-        targets: for each output `[len(rows), 1]`, in the order of `rows`.
+        targets: for each output `[len(rows), d]`, in the order of `rows`.
         weights: for each output `[len(rows)]`, the weight of each face in that output's loss.
         batch_size: faces in a batch; the last of an epoch may have fewer.
         epochs: total number of epochs.
@@ -80,6 +80,7 @@ def training_batches(
         (inputs float32, targets, weights).
     """
     names = list(targets)
+    width = {name: value.shape[1] for name, value in targets.items()}
     draws_of = _last_result(lambda epoch: epoch_draws(len(rows), seed, epoch))
 
     def load(epoch: np.ndarray, members: np.ndarray) -> list[np.ndarray]:
@@ -98,7 +99,7 @@ def training_batches(
             small = (first_size, first_size)
             inputs = tf.cond(epoch < first_epochs, lambda: tf.image.resize(inputs, small, "area"), lambda: inputs)
             inputs = tf.ensure_shape(inputs, (None, None, None, 3))
-        named = {name: tf.ensure_shape(value, (None, 1)) for name, value in zip(names, rest, strict=False)}
+        named = {name: tf.ensure_shape(value, (None, width[name])) for name, value in zip(names, rest, strict=False)}
         weighted = {
             name: tf.ensure_shape(value, (None,)) for name, value in zip(names, rest[len(names) :], strict=True)
         }

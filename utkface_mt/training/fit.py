@@ -10,7 +10,7 @@ from ..backend import keras, tf
 from ..config import Experiment
 from ..data.batches import AgeScale, training_batches
 from ..model.augment import get_augment
-from ..model.losses import loss_weights, sample_weights, targets, task_losses
+from ..model.losses import SoftLabels, loss_weights, sample_weights, targets, task_losses
 from ..model.network import start_from_prior
 from .checkpoint import Checkpoints
 from .schedule import build_optimizer, plateau_callback
@@ -29,6 +29,7 @@ class TrainingData:
         ages: in years, `[n]`.
         genders: codes, `[n]`.
         scale: the training ages' mean and deviation.
+        soft: soft labels of the training faces, in the order of `train`, or None.
     """
 
     source: np.ndarray
@@ -37,6 +38,7 @@ class TrainingData:
     ages: np.ndarray
     genders: np.ndarray
     scale: AgeScale
+    soft: SoftLabels | None = None
 
 
 def fit(
@@ -95,7 +97,7 @@ def _batches(data: TrainingData, experiment: Experiment, start: int) -> tf.data.
     return training_batches(
         data.source,
         rows,
-        targets(data.ages[rows], data.genders[rows], experiment, data.scale),
+        targets(data.ages[rows], data.genders[rows], experiment, data.scale, data.soft),
         sample_weights(data.genders[rows], experiment),
         batch_size=experiment.batch_size,
         epochs=experiment.epochs,
