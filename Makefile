@@ -54,8 +54,9 @@ $(STAMP): requirements.lock pyproject.toml
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-readme: setup ## For maintainers: renew the tables in README and docs from utkface_mt/reference/
+readme: setup ## For maintainers: renew tables and figures of README and docs from utkface_mt/reference/
 	$(BIN)/python -m utkface_mt.readme
+	$(BIN)/python -m utkface_mt.measured_figures
 
 lock: ## For maintainers: renew requirements.lock (needs uv)
 	uv pip compile --universal --generate-hashes --python-version 3.11 --extra notebooks --extra test \

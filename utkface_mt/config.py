@@ -3,7 +3,7 @@
 import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -105,9 +105,9 @@ class Experiment:
 
     def __post_init__(self) -> None:
         """Checks every field's type and range."""
-        for field in fields(self):
-            value = getattr(self, field.name)
-            object.__setattr__(self, field.name, _typed(field.name, value, field.type))
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            object.__setattr__(self, entry.name, _typed(entry.name, value, entry.type))
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise UserError(f"{name}={getattr(self, name)!r} is unknown; choose one of {', '.join(choices)}.")
@@ -134,7 +134,7 @@ class Experiment:
         Raises:
             UserError: if a key is no field of an experiment or a value is wrong.
         """
-        known = [field.name for field in fields(cls)]
+        known = [entry.name for entry in fields(cls)]
         for name in values:
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
@@ -179,6 +179,7 @@ class Profile:
         explained_faces: faces explained one by one in notebook 12.
         lime_samples: perturbed pictures for one LIME explanation.
         attribution_faces: faces in the average attribution.
+        recipe: fields of the full recipe that depend on pictures and budget.
     """
 
     name: str
@@ -194,6 +195,7 @@ class Profile:
     explained_faces: int
     lime_samples: int
     attribution_faces: int
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
 PROFILES = {

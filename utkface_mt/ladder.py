@@ -14,7 +14,7 @@ from .errors import UserError
 from .experiment import run
 from .files import digest
 from .results import Result
-from .rows import ROWS, get_row
+from .rows import ROWS, full_recipe, get_row
 from .training.search import best_experiment, search
 from .workspace import Workspace, code_digest
 
@@ -55,6 +55,7 @@ def row_experiment(workspace: Workspace, name: str) -> Experiment:
     found: dict[str, Callable[[Workspace, Experiment], Experiment]] = {
         "05_fine_tune": searched_experiment,
         "08_scheduler": scheduled_experiment,
+        "10_full_recipe": lambda _, before: replace(before, **full_recipe(workspace.profile)),
     }
     return found[name](workspace, previous) if name in found else replace(previous, **row.change)
 

@@ -53,8 +53,8 @@ def draw(folder: Path | None = None) -> list[Path]:
 
 def _table_figures() -> dict[str, Figure]:
     """The ladder, and how each row learnt."""
-    rows = [result for result in measured_results() if not result.repeat]
-    learnt = {result.title: result for result in rows if result.history and result.experiment.fine_tune}
+    rows = [result for result in measured_results() if result.history and not result.repeat]
+    learnt = {result.title: result for result in rows if result.experiment.fine_tune}
     figures = {"ladder": evaluation.ladder_chart(rows)}
     return figures | ({"learning_curves": training.learning_curves(learnt)} if learnt else {})
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .config import Profile
 from .errors import UserError
 
 
@@ -16,7 +17,8 @@ class Row:
         notebook: the notebook that makes it.
         title: its title in the table.
         previous: the row it starts from, or empty.
-        change: the fields it changes. Empty where the change is found by a search or a comparison.
+        change: the fields it changes. Empty where the change is found by a search or a comparison, or depends on
+            the profile.
         final: whether it is the notebook's row of the ladder.
     """
 
@@ -28,7 +30,7 @@ class Row:
     final: bool = True
 
 
-FULL_RECIPE = {
+FULL_RECIPE = {  # in every profile; `Profile.recipe` adds what depends on pictures and budget
     "optimizer": "adamw",
     "weight_decay": 0.05,
     "scheduler": "cosine",
@@ -59,8 +61,13 @@ ROWS = (
         {"age_head": "distribution"},
         final=False,
     ),
-    Row("10_full_recipe", "10_age_distribution", "Ours: full recipe", "10_age_distribution", FULL_RECIPE),
+    Row("10_full_recipe", "10_age_distribution", "Ours: full recipe", "10_age_distribution"),
 )
+
+
+def full_recipe(profile: Profile) -> dict[str, Any]:
+    """The fields that the last row changes in a profile."""
+    return {**FULL_RECIPE, **profile.recipe}
 
 
 def get_row(name: str) -> Row:
