@@ -230,6 +230,7 @@ PROFILES = {
             explained_faces=8,
             lime_samples=1000,
             attribution_faces=500,
+            recipe={"learning_rate": 6e-4, "crop": 0.1},
         ),
         Profile(
             name="full",
@@ -245,6 +246,7 @@ PROFILES = {
             explained_faces=8,
             lime_samples=1000,
             attribution_faces=1000,
+            recipe={"learning_rate": 6e-4, "crop": 0.1},
         ),
     )
 }

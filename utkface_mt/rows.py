@@ -34,8 +34,6 @@ FULL_RECIPE = {  # in every profile; `Profile.recipe` adds what depends on pictu
     "optimizer": "adamw",
     "weight_decay": 0.05,
     "scheduler": "cosine",
-    "augment": "strong",
-    "label_smoothing": 0.05,
     "flip_average": True,
 }
 

@@ -13,8 +13,8 @@ from .network import YEARS
 ops = keras.ops
 
 LABEL_DEVIATION = 2.0  # years: width of the Gaussian that stands for one age label
-EXPECTATION_SHARE = 0.1  # weight of a year of error in the expected age against a nat of divergence
-DISTRIBUTION_SCALE = 0.2  # brings the distribution's loss to the size of the squared error it stands in for
+EXPECTATION_SHARE = 1.0  # weight of a year of error in the expected age against a nat of divergence
+DISTRIBUTION_SCALE = 0.1  # brings the distribution's loss to the size of the squared error it stands in for
 LARGEST_WEIGHT = 3.0  # a rare class counts at most this many times
 
 
