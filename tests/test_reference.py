@@ -20,7 +20,7 @@ from utkface_mt.errors import UserError
 from utkface_mt.evaluation.metrics import score
 from utkface_mt.experiment import predict_part, run, run_constant
 from utkface_mt.files import read_json
-from utkface_mt.inference import evaluate, load_model, predict_files
+from utkface_mt.inference import PARTS, evaluate, load_model, predict_files
 from utkface_mt.ladder import baseline_experiment
 from utkface_mt.learned import verdict
 from utkface_mt.measured import (
@@ -30,6 +30,7 @@ from utkface_mt.measured import (
     measured_predictions,
     measured_results,
 )
+from utkface_mt.model.weights import BUNDLED_MODEL
 from utkface_mt.results import Result
 from utkface_mt.workspace import write_manifest
 
@@ -237,3 +238,24 @@ def test_every_figure_of_the_reference_can_be_drawn_and_is_the_one_in_images(tmp
             assert new.size == committed.size, path.name
             difference = np.abs(np.asarray(new.convert("L"), float) - np.asarray(committed.convert("L"), float))
             assert difference.mean() < 2, path.name
+
+
+def test_the_model_in_the_box_is_small_and_answers_on_the_command_line(
+    faces_folder: Path, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    described = read_json(BUNDLED_MODEL / "model.json")
+    assert sum((BUNDLED_MODEL / f"{part}.weights.h5").stat().st_size for part in PARTS) < 6_000_000
+    assert described["experiment"] == next(
+        entry["configuration"] for entry in measured_entries() if entry["experiment"] == described["row"]
+    )
+    assert (BUNDLED_MODEL / "LICENSE").exists()
+    assert main(["evaluate", str(faces_folder), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["n"] == sum(part["n"] for part in report["by_race"].values())
+    assert 0 < report["age_mae"] < 60
+    picture = next(path for path in sorted(faces_folder.rglob("*.jpg")) if path.stat().st_size > 1000)
+    table = tmp_path / "ages.csv"
+    assert main(["predict", "--aligned", str(picture), "--csv", str(table)]) == 0
+    columns = ["file", "face", "age", "age_low", "age_high", "gender", "probability_female"]
+    assert list(pd.read_csv(table).columns) == columns
+    assert picture.name in capsys.readouterr().out
