@@ -189,6 +189,7 @@ def _memoriser() -> keras.Model:
     return keras.Model(pictures, {"age": age, "gender": keras.layers.Dense(1, "sigmoid", name="gender")(hidden)})
 
 
+@pytest.mark.slow
 def test_soft_labels_come_from_teachers_that_never_saw_the_face_nor_its_twin(tmp_path: Path):
     data, clusters = _noise()
     experiment = Experiment(epochs=30, patience=30, learning_rate=0.01, age_head="distribution", soft_folds=2)
@@ -201,6 +202,7 @@ def test_soft_labels_come_from_teachers_that_never_saw_the_face_nor_its_twin(tmp
     assert np.allclose(soft.age.sum(axis=1), 1, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_soft_labels_that_were_interrupted_go_on_with_the_next_fold(tmp_path: Path):
     data, clusters = _noise()
     experiment = Experiment(epochs=2, age_head="distribution", soft_folds=2)
