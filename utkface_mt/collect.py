@@ -16,6 +16,8 @@ from .measured import PUBLIC_COLUMNS, REFERENCE, measured_entries, measured_pred
 from .results import Result, ResultStore
 from .rows import get_row
 
+DIGITS = 16  # of a file's SHA-256 in the committed split: they tell the files apart at a fraction of the size
+
 
 def collect(folder: Path, repeats: Path, reference: Path = REFERENCE) -> list[Path]:
     """Writes rows, differences, histories, predictions, split, study and comparisons of a run into the reference.
@@ -88,7 +90,8 @@ def _write_result(result: Result, store: ResultStore, reference: Path) -> list[P
 def _write_run(store: ResultStore, rows: list[Result], reference: Path) -> list[Path]:
     """The split, the study and the runs beside the rows: schedulers and loss weights, measured on validation."""
     paths = [reference / "split.csv.gz", reference / "comparisons.json"]
-    _write_csv(paths[0], pd.read_csv(store.folder / "split.csv.gz"))
+    split = pd.read_csv(store.folder / "split.csv.gz")
+    _write_csv(paths[0], split.assign(sha256=split["sha256"].str[:DIGITS]))
     write_json(paths[1], _comparisons(store, {result.row: result for result in rows}))
     database = store.folder / "studies" / "studies.db"
     if database.exists():

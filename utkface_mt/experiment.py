@@ -9,7 +9,6 @@ import pandas as pd
 
 from .backend import keras
 from .config import Experiment
-from .data.batches import prediction_batches
 from .environment import describe_machine, library_versions
 from .evaluation.metrics import constant_predictions, intervals, predictions_table, score
 from .files import digest, replacing
@@ -17,6 +16,7 @@ from .model.losses import SoftLabels
 from .model.network import ages_in_years, build_heads, build_network, copy_heads
 from .results import Result
 from .rows import get_row
+from .training.answers import mean_answers
 from .training.features import backbone_features
 from .training.fit import History, TrainingData, fit
 from .training.soft_labels import soft_labels
@@ -81,12 +81,7 @@ def predict_part(workspace: Workspace, network: keras.Model, experiment: Experim
     """Predicts the faces of one part of the split: a table as `predictions_table` gives it."""
     rows = workspace.positions(part)
     pixels = workspace.pixels(experiment)
-    views = [False, True] if experiment.flip_average else [False]
-    outputs = []
-    for flip in views:
-        batches = prediction_batches(pixels, rows, flip=flip, crop=experiment.test_crop)
-        outputs.append(network.predict(batches, verbose=0))
-    mean = {name: np.mean([output[name] for output in outputs], axis=0) for name in ("age", "gender")}
+    mean = mean_answers(network, pixels, rows, experiment.flip_average, experiment.test_crop)
     ages = ages_in_years(mean["age"], experiment, workspace.scale)
     return predictions_table(workspace.faces.iloc[rows], ages, mean["gender"][:, 0])
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
-from .backend import keras
+from .backend import keras, tf
 from .config import Experiment
 from .data.batches import AgeScale, prediction_views
 from .data.dataset import Dataset
@@ -74,7 +74,8 @@ class FaceModel:
 
     def _predict_batch(self, pixels: np.ndarray) -> pd.DataFrame:
         call = compiled(self.network)
-        outputs = [call(view) for view in prediction_views(pixels.astype(np.float32), self.experiment.flip_average)]
+        flip, crop = self.experiment.flip_average, self.experiment.test_crop
+        outputs = [call(view) for view in prediction_views(tf.constant(pixels, tf.float32), flip, crop)]
         mean = {name: np.mean([output[name] for output in outputs], axis=0) for name in ("age", "gender")}
         ages = ages_in_years(mean["age"], self.experiment, self.scale)
         female = self.calibration.probability(pd.Series(mean["gender"][:, 0]))

@@ -73,9 +73,11 @@ def gender_classes() -> str:
 
 
 def age_errors() -> str:
-    """Age error of the best row by age group and gender, in years."""
+    """Age error of the best row by age group and gender, in years; a negative mean error is too young an answer."""
     table = measured_predictions(best_result())
     grid = age_error_grid(table).round(2)
+    error = (table["age"] - table["age_true"]).groupby(age_group(table["age_true"]), observed=False).mean()
+    grid["mean error"] = error.map("{:+.1f}".format)
     groups = _groups(table, age_group(table["age_true"]).rename("age group"))
     return _markdown(pd.concat([groups.set_index("age group"), grid], axis=1).reset_index())
 

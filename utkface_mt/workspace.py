@@ -25,8 +25,8 @@ SPLIT_SEED = 0  # the split is the same for every seed of training, so that rows
 _CODE = (  # what the numbers depend on
     *(f"data/{name}.py" for name in ("batches", "pixels", "split")),
     *(f"model/{name}.py" for name in ("augment", "backbones", "losses", "network", "normalisation")),
-    *(f"training/{name}.py" for name in ("checkpoint", "features", "fit", "optimizers", "schedule")),
-    *(f"training/{name}.py" for name in ("soft_labels", "strategy")),
+    *(f"training/{name}.py" for name in ("answers", "checkpoint", "features", "fit", "optimizers")),
+    *(f"training/{name}.py" for name in ("schedule", "soft_labels", "strategy")),
 )
 
 

@@ -146,13 +146,15 @@ def prediction_batches(
     return _untuned(members.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2))
 
 
-def prediction_views(pictures: tf.Tensor, flip: bool = False) -> list[tf.Tensor]:
+def prediction_views(pictures: tf.Tensor, flip: bool = False, crop: float = 0.0) -> list[tf.Tensor]:
     """What is predicted and averaged for each picture: itself, and with `flip` its mirror image.
 
     Args:
-        pictures: `[n, size, size, 3]`.
+        pictures: float32 `[n, size, size, 3]`.
         flip: whether the mirror image counts too.
+        crop: share of each side to cut off first, as for `prediction_batches`.
     """
+    pictures = central_crop(pictures, crop) if crop else pictures
     return [pictures, tf.reverse(pictures, axis=[2])] if flip else [pictures]
 
 

@@ -15,10 +15,10 @@ from sklearn.model_selection import GroupKFold
 
 from ..backend import keras
 from ..config import Experiment
-from ..data.batches import prediction_batches
 from ..files import replacing
 from ..model.losses import SoftLabels
 from ..model.network import YEARS
+from .answers import mean_answers
 from .fit import TrainingData, fit
 
 
@@ -53,16 +53,9 @@ def soft_labels(
         if not path.exists():
             teacher = build()
             fit(teacher, replace(data, train=data.train[seen], soft=None), experiment, folder / f"fold-{number}")
-            answers = _answers(teacher, data.source, data.train[held_out])
+            answers = mean_answers(teacher, data.source, data.train[held_out], flip=True)
             with replacing(path) as temporary:
-                np.savez(temporary, age=answers.age, gender=answers.gender)
+                np.savez(temporary, age=answers["age"], gender=answers["gender"][:, 0])
         with np.load(path) as saved:
             soft.age[held_out], soft.gender[held_out] = saved["age"], saved["gender"]
     return soft
-
-
-def _answers(network: keras.Model, source: np.ndarray, rows: np.ndarray) -> SoftLabels:
-    """Mean answer to each picture and its mirror image."""
-    views = [network.predict(prediction_batches(source, rows, flip=flip), verbose=0) for flip in (False, True)]
-    mean = {name: np.mean([view[name] for view in views], axis=0) for name in ("age", "gender")}
-    return SoftLabels(mean["age"], mean["gender"][:, 0])
