@@ -8,7 +8,6 @@ from utkface_mt.backend import tf
 from utkface_mt.data.batches import (
     AUGMENT_DRAWS,
     AgeScale,
-    central_crop,
     epoch_draws,
     prediction_batches,
     training_batches,
@@ -89,11 +88,6 @@ def test_prediction_batches_keep_order_and_flip_mirrors():
     flipped = np.concatenate(list(prediction_batches(pictures, rows, batch_size=2, flip=True).as_numpy_iterator()))
     assert np.array_equal(plain, pictures[rows])
     assert np.array_equal(flipped, pictures[rows][:, :, ::-1])
-
-
-def test_central_crop_of_nothing_changes_nothing():
-    pictures = tf.random.stateless_uniform((2, 16, 16, 3), seed=(0, 1)) * 255
-    assert np.allclose(central_crop(pictures, 0.0), pictures, atol=1e-3)
 
 
 @pytest.mark.parametrize("strength", STRENGTHS)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from utkface_mt.backend import keras
 from utkface_mt.config import Experiment
@@ -27,6 +29,7 @@ from utkface_mt.model.network import (
     build_heads,
     build_network,
     copy_heads,
+    distribution_median,
     feature_model,
     start_from_prior,
 )
@@ -166,14 +169,24 @@ def test_an_untrained_distribution_answers_like_the_training_ages():
     assert answer[0, 20:40].sum() > 0.75
 
 
-@pytest.mark.parametrize("head", ["regression", "distribution"])
-def test_a_perfect_answer_is_decoded_to_the_labels(head: str):
+@pytest.mark.parametrize(
+    ("head", "decoding"), [("regression", "mean"), ("distribution", "mean"), ("distribution", "median")]
+)
+def test_a_perfect_answer_is_decoded_to_the_labels(head: str, decoding: str):
     ages, scale = np.array([1, 26, 80]), AgeScale(33.0, 20.0)
-    experiment = replace(TINY, age_head=head)
+    experiment = replace(TINY, age_head=head, age_decoding=decoding)
     output = targets(ages, np.zeros(3), experiment, scale)["age"]
     if head == "distribution":
         output = np.eye(len(YEARS))[ages]
     assert np.allclose(ages_in_years(output, experiment, scale), ages, atol=1e-4)
+
+
+@given(st.lists(st.floats(1e-6, 1), min_size=len(YEARS), max_size=len(YEARS)))
+def test_half_of_a_distribution_lies_below_its_median(shares: list[float]):
+    shares = np.array([shares]) / np.sum(shares)
+    median = distribution_median(shares)[0]
+    below = np.clip(median - (YEARS - 0.5), 0, 1) @ shares[0]
+    assert below == pytest.approx(0.5, abs=1e-9)
 
 
 def test_soft_labels_stand_for_their_share_of_the_label():

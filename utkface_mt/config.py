@@ -16,6 +16,7 @@ CHOICES = {
     "augment": ("none", "standard", "strong"),
     "scheduler": ("constant", "plateau", "cosine"),
     "age_head": ("regression", "distribution"),
+    "age_decoding": ("mean", "median"),
 }
 RANGES = {
     "width": (0.1, 2.0),
@@ -30,7 +31,6 @@ RANGES = {
     "weight_decay": (0.0, 1.0),
     "gender_share": (0.0, 1.0),
     "label_smoothing": (0.0, 0.4),
-    "test_crop": (0.0, 0.3),
     "soft_share": (0.0, 1.0),
     "soft_folds": (2, 20),
     "first_size": (0, 512),
@@ -64,12 +64,12 @@ class Experiment:
         scheduler: `constant`, `plateau` (reduce when the validation loss stalls) or `cosine` (with warm-up).
         gender_share: weight of the gender loss; the age loss gets the rest.
         age_head: `regression` predicts standardised years, `distribution` a softmax over whole years.
+        age_decoding: which value of an age distribution is the answer, its `mean` or its `median`.
         label_smoothing: how far gender targets move from 0 and 1.
         soft_share: how much soft labels count in the place of labels, with an age distribution: answers of networks
             that were trained like this one on the other folds of the training set. 0: no soft labels.
         soft_folds: folds for the soft labels.
         flip_average: at test time average over the picture and its mirror image.
-        test_crop: share of each side cut off at test time, so that the face fills more of the picture.
         first_size: side of the pictures in the first epochs (progressive resizing); 0: `image_size` throughout.
         first_share: share of the epochs that use `first_size`.
         seed: of initial head weights, data order and augmentation.
@@ -94,11 +94,11 @@ class Experiment:
     scheduler: str = "constant"
     gender_share: float = 0.5
     age_head: str = "regression"
+    age_decoding: str = "mean"
     label_smoothing: float = 0.0
     soft_share: float = 0.0
     soft_folds: int = 3
     flip_average: bool = False
-    test_crop: float = 0.0
     first_size: int = 0
     first_share: float = 0.5
     seed: int = 0

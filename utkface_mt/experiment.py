@@ -81,7 +81,7 @@ def predict_part(workspace: Workspace, network: keras.Model, experiment: Experim
     """Predicts the faces of one part of the split: a table as `predictions_table` gives it."""
     rows = workspace.positions(part)
     pixels = workspace.pixels(experiment)
-    mean = mean_answers(network, pixels, rows, experiment.flip_average, experiment.test_crop)
+    mean = mean_answers(network, pixels, rows, experiment.flip_average)
     ages = ages_in_years(mean["age"], experiment, workspace.scale)
     return predictions_table(workspace.faces.iloc[rows], ages, mean["gender"][:, 0])
 

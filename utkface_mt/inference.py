@@ -74,8 +74,8 @@ class FaceModel:
 
     def _predict_batch(self, pixels: np.ndarray) -> pd.DataFrame:
         call = compiled(self.network)
-        flip, crop = self.experiment.flip_average, self.experiment.test_crop
-        outputs = [call(view) for view in prediction_views(tf.constant(pixels, tf.float32), flip, crop)]
+        views = prediction_views(tf.constant(pixels, tf.float32), self.experiment.flip_average)
+        outputs = [call(view) for view in views]
         mean = {name: np.mean([output[name] for output in outputs], axis=0) for name in ("age", "gender")}
         ages = ages_in_years(mean["age"], self.experiment, self.scale)
         female = self.calibration.probability(pd.Series(mean["gender"][:, 0]))

@@ -117,7 +117,7 @@ def training_batches(
 
 
 def prediction_batches(
-    source: np.ndarray, rows: np.ndarray, *, batch_size: int = 64, flip: bool = False, crop: float = 0.0
+    source: np.ndarray, rows: np.ndarray, *, batch_size: int = 64, flip: bool = False
 ) -> tf.data.Dataset:
     """Batches for prediction, in the order of `rows`.
 
@@ -126,7 +126,6 @@ def prediction_batches(
         rows: positions in `source`.
         batch_size: faces in a batch.
         flip: mirrors the pictures.
-        crop: share of each side to cut off; the rest is enlarged to the same size.
 
     Yields:
         float32 `[batch, ...]`.
@@ -138,23 +137,19 @@ def prediction_batches(
     def batch(members: tf.Tensor) -> tf.Tensor:
         inputs = tf.numpy_function(load, [members], tf.as_dtype(source.dtype), stateful=False)
         inputs = tf.cast(tf.ensure_shape(inputs, (None, *source.shape[1:])), tf.float32)
-        if crop:
-            inputs = central_crop(inputs, crop)
         return tf.reverse(inputs, axis=[2]) if flip else inputs
 
     members = tf.data.Dataset.from_tensor_slices(np.asarray(rows, np.int64)).batch(batch_size)
     return _untuned(members.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2))
 
 
-def prediction_views(pictures: tf.Tensor, flip: bool = False, crop: float = 0.0) -> list[tf.Tensor]:
+def prediction_views(pictures: tf.Tensor, flip: bool = False) -> list[tf.Tensor]:
     """What is predicted and averaged for each picture: itself, and with `flip` its mirror image.
 
     Args:
         pictures: float32 `[n, size, size, 3]`.
         flip: whether the mirror image counts too.
-        crop: share of each side to cut off first, as for `prediction_batches`.
     """
-    pictures = central_crop(pictures, crop) if crop else pictures
     return [pictures, tf.reverse(pictures, axis=[2])] if flip else [pictures]
 
 
@@ -167,14 +162,6 @@ def _untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.with_options(options)
-
-
-def central_crop(pictures: tf.Tensor, share: float) -> tf.Tensor:
-    """Cuts `share` off each side of float32 `[n, size, size, 3]` and enlarges the rest to the same size."""
-    size = pictures.shape[1]
-    box = tf.constant([[share, share, 1 - share, 1 - share]], tf.float32)
-    count = tf.shape(pictures)[0]
-    return tf.image.crop_and_resize(pictures, tf.tile(box, [count, 1]), tf.range(count), [size, size])
 
 
 def _last_result(make: Callable[[int], np.ndarray]) -> Callable[[int], np.ndarray]:

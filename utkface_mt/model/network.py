@@ -123,10 +123,24 @@ def _set_trainable(backbone: keras.Model, experiment: Experiment) -> None:
         backbone.trainable = False
 
 
+def distribution_median(shares: np.ndarray) -> np.ndarray:
+    """The medians of distributions over `YEARS`: float64 `[n]`, from shares `[n, 117]` that sum to one.
+
+    A year's share is spread evenly over the year around it, so that a median lies anywhere between two years.
+    """
+    cumulative = np.cumsum(np.asarray(shares, np.float64), axis=1)
+    half = cumulative[:, -1:] / 2
+    year = (cumulative < half).sum(axis=1)
+    below = np.where(year > 0, np.take_along_axis(cumulative, np.maximum(year - 1, 0)[:, None], axis=1)[:, 0], 0.0)
+    share = np.take_along_axis(cumulative, year[:, None], axis=1)[:, 0] - below
+    return year - 0.5 + (half[:, 0] - below) / share
+
+
 def ages_in_years(output: np.ndarray, experiment: Experiment, scale: AgeScale) -> np.ndarray:
     """Turns the age head's output into years.
 
-    A distribution is decoded by its expectation, which the training loss pulls to the true age.
+    A distribution is decoded by its mean, which keeps the squared error lowest, or by its median, which keeps the
+    absolute error lowest.
 
     Args:
         output: `[n, 1]` or `[n, 117]`.
@@ -136,5 +150,8 @@ def ages_in_years(output: np.ndarray, experiment: Experiment, scale: AgeScale) -
     Returns:
         float64 `[n]`, within 1 and 116 years.
     """
-    years = output @ YEARS if experiment.age_head == "distribution" else scale.years(output[:, 0])
+    if experiment.age_head == "regression":
+        years = scale.years(output[:, 0])
+    else:
+        years = output @ YEARS if experiment.age_decoding == "mean" else distribution_median(output)
     return np.clip(np.asarray(years, np.float64), 1, OLDEST)

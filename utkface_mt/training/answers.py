@@ -7,7 +7,7 @@ from ..data.batches import prediction_batches
 
 
 def mean_answers(
-    network: keras.Model, source: np.ndarray, rows: np.ndarray, flip: bool = False, crop: float = 0.0
+    network: keras.Model, source: np.ndarray, rows: np.ndarray, flip: bool = False
 ) -> dict[str, np.ndarray]:
     """Both heads' outputs in the order of `rows`.
 
@@ -16,13 +16,12 @@ def mean_answers(
         source: pictures uint8 `[n, size, size, 3]`.
         rows: positions in `source`.
         flip: whether the answer to the mirror image is averaged in.
-        crop: share of each side to cut off.
 
     Returns:
         `age` `[len(rows), 1 or 117]` and `gender` `[len(rows), 1]`.
     """
     views = [
-        network.predict(prediction_batches(source, rows, flip=mirrored, crop=crop), verbose=0)
+        network.predict(prediction_batches(source, rows, flip=mirrored), verbose=0)
         for mirrored in ((False, True) if flip else (False,))
     ]
     return {name: np.mean([view[name] for view in views], axis=0) for name in ("age", "gender")}
