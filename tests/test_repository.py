@@ -25,6 +25,7 @@ LAYERS = (
     *(
         "errors",
         "files",
+        "locks",
         "streams",
         "labels",
         "environment",

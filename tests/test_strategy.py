@@ -50,7 +50,8 @@ def _train_on_one_and_on_two(folder: Path, answers: multiprocessing.Queue) -> No
     def losses(name: str, network: bool, strategy: tf.distribute.Strategy, stop: bool = False) -> list:
         source = pictures if network else features
         chosen = experiment if network else replace(experiment, augment="none")
-        data = TrainingData(source, np.arange(36), np.arange(36, 52), ages, genders, AgeScale.fit(ages[:36]))
+        files, scale = [str(row) for row in range(52)], AgeScale.fit(ages[:36])
+        data = TrainingData(source, np.arange(36), np.arange(36, 52), ages, genders, scale, files)
         with strategy.scope():
             if stop:
                 with contextlib.suppress(KeyboardInterrupt):

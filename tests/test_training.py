@@ -1,5 +1,7 @@
 """Training: a stopped run ends where an unbroken one does, damaged checkpoints cost an epoch, studies go on."""
 
+import io
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,16 +11,18 @@ import pytest
 
 from utkface_mt.backend import keras
 from utkface_mt.config import Experiment
-from utkface_mt.data.batches import AgeScale
+from utkface_mt.data.batches import AgeScale, epoch_order
 from utkface_mt.errors import UserError
 from utkface_mt.model.network import YEARS, build_heads
-from utkface_mt.training.fit import TrainingData, fit
+from utkface_mt.training.checkpoint import Checkpoints
+from utkface_mt.training.fit import TrainingData, _batches, _files_of, fit
 from utkface_mt.training.schedule import build_optimizer
 from utkface_mt.training.search import START, best_experiment, search, suggest
 from utkface_mt.training.soft_labels import soft_labels
 from utkface_mt.training.studies import finished_trials
 
 EXPERIMENT = Experiment(epochs=6, patience=6, learning_rate=0.01, batch_size=8, dropout=0.3, scheduler="plateau")
+FILES = [f"face-{number}.jpg" for number in range(120)]
 
 
 def _data(seed: int = 0) -> TrainingData:
@@ -26,7 +30,7 @@ def _data(seed: int = 0) -> TrainingData:
     ages = rng.integers(1, 90, 60)
     genders = rng.integers(0, 2, 60)
     features = np.stack([ages / 50, genders, rng.normal(size=60)], axis=1).astype(np.float32)
-    return TrainingData(features, np.arange(40), np.arange(40, 60), ages, genders, AgeScale.fit(ages[:40]))
+    return TrainingData(features, np.arange(40), np.arange(40, 60), ages, genders, AgeScale.fit(ages[:40]), FILES)
 
 
 class Stop(keras.callbacks.Callback):
@@ -59,14 +63,62 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(scheduler: str, tmp_path:
     assert all(np.array_equal(one, two) for one, two in zip(weights, resumed_weights, strict=True))
 
 
-def test_a_damaged_checkpoint_costs_an_epoch_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture):
-    history, _ = _fit(tmp_path / "whole")
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that was stopped after its fourth epoch."""
+    folder = tmp_path_factory.mktemp("stopped")
     with pytest.raises(KeyboardInterrupt):
-        _fit(tmp_path / "stopped", callbacks=[Stop(3)])
+        _fit(folder, callbacks=[Stop(3)])
+    return folder
+
+
+def _without_state(path: Path) -> bytes:
+    with np.load(path) as saved:
+        values = {name: saved[name] for name in saved.files if name != "state"}
+    stream = io.BytesIO()
+    np.savez(stream, **values)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        lambda path: path.read_bytes()[:200],
+        lambda path: path.read_bytes()[:-200],
+        lambda path: bytes(path.stat().st_size),
+        lambda path: b"",
+        _without_state,
+    ],
+    ids=["truncated early", "truncated late", "zeroed", "empty", "without its state"],
+)
+def test_a_damaged_checkpoint_costs_an_epoch_and_says_so(
+    damaged, stopped: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    shutil.copytree(stopped, tmp_path, dirs_exist_ok=True)
+    newest = sorted(tmp_path.glob("epoch-*.npz"))[-1]
+    newest.write_bytes(damaged(newest))
+    model = build_heads(3, EXPERIMENT)
+    model.compile(optimizer=build_optimizer(EXPERIMENT, 5))
+    model.optimizer.build(model.trainable_variables)
+    assert Checkpoints(tmp_path, EXPERIMENT.patience).restore(model) == 3  # of four finished epochs
+    assert "epoch-0003.npz is damaged" in capsys.readouterr().out
+
+
+def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(stopped: Path, tmp_path: Path):
+    history, weights = _fit(tmp_path / "whole")
+    shutil.copytree(stopped, tmp_path / "stopped")
     newest = sorted((tmp_path / "stopped").glob("epoch-*.npz"))[-1]
     newest.write_bytes(newest.read_bytes()[:200])
-    assert _fit(tmp_path / "stopped")[0] == history
-    assert "is damaged" in capsys.readouterr().out
+    again, resumed = _fit(tmp_path / "stopped")
+    assert again == history
+    assert all(np.array_equal(one, two) for one, two in zip(weights, resumed, strict=True))
+
+
+def test_damaged_best_weights_are_named(tmp_path: Path):
+    _fit(tmp_path)
+    (tmp_path / "best.weights.h5").write_bytes(b"rust")
+    with pytest.raises(UserError, match=r"best.weights.h5 is damaged .* Delete the folder"):
+        _fit(tmp_path)
 
 
 def test_the_best_epochs_weights_are_kept_and_patience_stops(tmp_path: Path):
@@ -88,8 +140,36 @@ def test_a_diverging_run_is_stopped_with_advice(tmp_path: Path):
     data = _data()
     data.source[3] = np.nan
     experiment = replace(EXPERIMENT, dropout=0.0)  # dropout could hide the broken face for an epoch
-    with pytest.raises(UserError, match="diverged in epoch 1"):
+    order = epoch_order(40, experiment.seed, 0)
+    batch = int(np.flatnonzero(order == 3)[0]) // experiment.batch_size
+    with pytest.raises(UserError, match=rf"diverged in epoch 1, batch {batch + 1}: .*pictures of this batch: face-"):
         fit(build_heads(3, experiment), data, experiment, tmp_path)
+
+
+def test_the_files_of_a_batch_are_those_it_was_made_of():
+    data = replace(_data(), source=np.arange(60, dtype=np.float32)[:, None])
+    batches = _batches(data, EXPERIMENT, 0)
+    for number, (inputs, *_) in enumerate(batches.take(8).as_numpy_iterator()):
+        epoch, batch = divmod(number, 5)
+        assert [FILES[int(row)] for row in inputs[:, 0]] == _files_of(data, EXPERIMENT, epoch, batch)
+
+
+@pytest.mark.filterwarnings("ignore:The model does not have any trainable weights")
+def test_a_run_in_which_nothing_is_learnt_is_stopped(tmp_path: Path):
+    data = _data()
+    model = build_heads(3, EXPERIMENT)
+    model.trainable = False
+    with pytest.raises(UserError, match="Nothing is learnt"):
+        fit(model, data, EXPERIMENT, tmp_path)
+
+
+@pytest.mark.parametrize(("field", "value"), [("ages", 0), ("ages", 117), ("genders", 2), ("genders", -1)])
+def test_labels_out_of_range_are_refused_with_their_file(field: str, value: int, tmp_path: Path):
+    data = _data()
+    getattr(data, field)[7] = value
+    with pytest.raises(UserError, match=r"1 faces have labels out of range.*: face-7.jpg"):
+        fit(build_heads(3, EXPERIMENT), data, EXPERIMENT, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_cosine_warms_up_and_ends_near_zero():
@@ -178,7 +258,7 @@ def _noise() -> tuple[TrainingData, np.ndarray]:
     rng = np.random.default_rng(0)
     pictures = np.repeat(rng.integers(0, 256, (60, 4, 4, 3)), 2, axis=0).astype(np.uint8)
     genders, ages = np.repeat(rng.integers(0, 2, 60), 2), np.repeat(rng.integers(1, 90, 60), 2)
-    data = TrainingData(pictures, np.arange(100), np.arange(100, 120), ages, genders, AgeScale.fit(ages))
+    data = TrainingData(pictures, np.arange(100), np.arange(100, 120), ages, genders, AgeScale.fit(ages), FILES)
     return data, np.repeat(np.arange(60), 2)
 
 
@@ -203,7 +283,7 @@ def test_soft_labels_come_from_teachers_that_never_saw_the_face_nor_its_twin(tmp
 
 
 @pytest.mark.slow
-def test_soft_labels_that_were_interrupted_go_on_with_the_next_fold(tmp_path: Path):
+def test_soft_labels_go_on_with_the_next_fold(tmp_path: Path):
     data, clusters = _noise()
     experiment = Experiment(epochs=2, age_head="distribution", soft_folds=2)
     built = []

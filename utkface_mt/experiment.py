@@ -12,11 +12,13 @@ from .config import Experiment
 from .environment import describe_machine, library_versions
 from .evaluation.metrics import constant_predictions, intervals, predictions_table, score
 from .files import digest, replacing
+from .locks import holding, tell
 from .model.losses import SoftLabels
 from .model.network import ages_in_years, build_heads, build_network, copy_heads
 from .results import Result
 from .rows import get_row
 from .training.answers import mean_answers
+from .training.checkpoint import clear_states
 from .training.features import backbone_features
 from .training.fit import History, TrainingData, fit
 from .training.soft_labels import soft_labels
@@ -49,25 +51,34 @@ def run(
     result = workspace.store.load(key)
     network = None
     if result is None:
-        network, history, seconds = _train(workspace, experiment, key, callbacks)
-        validation = predict_part(workspace, network, experiment, "validation")
-        result = Result(
-            key=key,
-            experiment=experiment,
-            profile=workspace.profile.name,
-            history=history,
-            validation=score(validation),
-            seconds=round(seconds, 1),
-            command=workspace.command,
-            machine=describe_machine(),
-            versions=library_versions(),
-            replicas=workspace.replicas,
-            code=training_code_version(),
-        )
-        workspace.store.save(result)
+        with holding(workspace.store.place(key) / "training.lock", "training the same experiment", waiting=tell):
+            result = workspace.store.load(key)  # whoever was waited for has it ready
+            if result is None:
+                result, network = _trained(workspace, experiment, key, callbacks)
     if row:
         result = _as_row(workspace, result, row, network, repeat)
     return result
+
+
+def _trained(workspace: Workspace, experiment: Experiment, key: str, callbacks: Sequence) -> tuple[Result, keras.Model]:
+    """Trains an experiment and measures it on the validation faces."""
+    network, history, seconds = _train(workspace, experiment, key, callbacks)
+    result = Result(
+        key=key,
+        experiment=experiment,
+        profile=workspace.profile.name,
+        history=history,
+        validation=score(predict_part(workspace, network, experiment, "validation")),
+        seconds=round(seconds, 1),
+        command=workspace.command,
+        machine=describe_machine(),
+        versions=library_versions(),
+        replicas=workspace.replicas,
+        code=training_code_version(),
+    )
+    workspace.store.save(result)
+    clear_states(workspace.store.place(key) / "training")
+    return result, network
 
 
 def load_network(workspace: Workspace, result: Result) -> keras.Model:

@@ -35,6 +35,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         if temporary.is_dir() and path.is_dir():
             return
+        _to_disk(temporary)
         os.replace(temporary, path)
     except OSError as error:
         if not _is_about(error, path.parent):
@@ -51,9 +52,16 @@ def replacing(path: Path) -> Iterator[Path]:
                 temporary.unlink(missing_ok=True)
 
 
+def _to_disk(path: Path) -> None:
+    """Has a file's bytes written to the disk, so that not even a power cut leaves a name without its content."""
+    if path.is_file():
+        with path.open("rb") as stream:
+            os.fsync(stream.fileno())
+
+
 def _is_about(error: OSError, folder: Path) -> bool:
     """Whether an error says that `folder` cannot be written: refused, in the way, or full."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
         return True
     refused = isinstance(error, PermissionError | NotADirectoryError | FileExistsError)
     return refused and (error.filename is None or str(error.filename).startswith(str(folder)))

@@ -1,6 +1,8 @@
 """The notebooks in order, headless: checked first, run one kernel each, gone on with after a stop."""
 
+import contextlib
 import logging
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -20,6 +22,7 @@ from .data.pixels import open_pixels
 from .data.split import limit_faces
 from .errors import UserError
 from .files import digest, file_digest, read_json, replacing, write_json
+from .locks import RUNNER, await_workers, holding, left_behind, lock_path
 from .model.weights import weights_identity
 from .report import write_report
 from .results import ResultStore, results_table
@@ -86,16 +89,37 @@ def run_sequence(options: SequenceOptions, console: Console) -> Path:
     for notebook in notebooks:
         check_parameters(notebook, parameters)
     folder = runs_root() / options.profile
-    if options.fresh:
-        _put_aside(folder)
-    fingerprint = _prepare_data(parameters, profile.start.image_size, console)
-    stamps = Stamps(folder / "notebooks" / "stamps.json", [parameters, fingerprint, _weights_digest(options.weights)])
-    _execute_all(notebooks, parameters, stamps, options, console)
+    with _run_of_its_own(folder, console):
+        if options.fresh:
+            _put_aside(folder)
+        fingerprint = _prepare_data(parameters, profile.start.image_size, console)
+        inputs = [parameters, fingerprint, _weights_digest(options.weights)]
+        _execute_all(notebooks, parameters, Stamps(folder / "notebooks" / "stamps.json", inputs), options, console)
+        return _conclude(folder, options.profile, console)
+
+
+@contextlib.contextmanager
+def _run_of_its_own(folder: Path, console: Console) -> Iterator[None]:
+    """Holds the run's folder, and waits for kernels that outlived an earlier run."""
+    lock = lock_path(folder)
+    if gone := left_behind(lock):
+        console.print(f"{gone}, and was killed; this run goes on from what it left.", soft_wrap=True)
+    with holding(lock, f"running the notebooks in {folder.name}"):
+        await_workers(folder)
+        os.environ[RUNNER] = folder.name
+        try:
+            yield
+        finally:
+            del os.environ[RUNNER]
+
+
+def _conclude(folder: Path, profile: str, console: Console) -> Path:
+    """Prints the table and writes the report."""
     store = ResultStore(folder)
     console.print(results_table(row.table_row() for row in store.rows()).to_markdown(index=False), soft_wrap=True)
-    if options.profile == "sample":
+    if profile == "sample":
         console.print("Drawn sample faces: these figures show that the code runs, they say nothing of UTKFace.")
-    report = write_report(folder, options.profile)
+    report = write_report(folder, profile)
     console.print(f"Report: {report}", soft_wrap=True)
     return report
 

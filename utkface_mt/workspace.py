@@ -16,6 +16,7 @@ from .data.pixels import open_pixels
 from .data.split import PARTS, assign_parts, limit_faces
 from .errors import UserError
 from .files import digest, file_digest, replacing
+from .locks import join_run
 from .model.weights import bundled_path, weights_identity
 from .results import ResultStore
 from .training.fit import TrainingData
@@ -83,8 +84,10 @@ class Workspace:
 
     def training_data(self, source: np.ndarray) -> TrainingData:
         """What `fit` needs, over pictures or features in the order of `faces`."""
-        ages, genders = self.faces["age"].to_numpy(), self.faces["gender"].to_numpy()
-        return TrainingData(source, self.positions("train"), self.positions("validation"), ages, genders, self.scale)
+        faces = self.faces
+        ages, genders, files = faces["age"].to_numpy(), faces["gender"].to_numpy(), faces["file"].tolist()
+        train, validation = self.positions("train"), self.positions("validation")
+        return TrainingData(source, train, validation, ages, genders, self.scale, files)
 
     @cached_property
     def data_digest(self) -> str:
@@ -161,6 +164,7 @@ def open_workspace(
     faces = limit_faces(dataset.faces, limit, SPLIT_SEED).reset_index(drop=True)
     faces["part"] = _parts(dataset, faces)
     folder = root / profile
+    join_run(folder)
     options = {
         "weights": weights and Path(weights).name,
         "limit": limit,

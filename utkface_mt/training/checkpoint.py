@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import keras
-from ..errors import TrainingDivergedError
+from ..errors import TrainingDivergedError, UserError
 from ..files import replacing, write_json
 
 KEPT = 2  # the newest checkpoint and the one before it
@@ -60,7 +60,7 @@ class Checkpoints(keras.callbacks.Callback):
                     values = [saved[f"v{number}"] for number in range(len(saved.files) - 1)]
                 _assign(model, values)
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-                print(f"Checkpoint {path.name} is damaged ({error}); the one before it is used.")
+                print(f"Checkpoint {path.name} is damaged ({error}); training goes on from the one before it.")
                 continue
             self.history, self._plateau_state = state["history"], state["plateau"]
             return len(self.history)
@@ -81,7 +81,7 @@ class Checkpoints(keras.callbacks.Callback):
         row = {name: float(value) for name, value in (logs or {}).items()}
         if not all(np.isfinite(value) for value in row.values()):
             raise TrainingDivergedError(
-                f"Training diverged in epoch {epoch + 1}: the loss is not a number. Lower the learning rate."
+                f"Training diverged in epoch {epoch + 1}: the validation loss is not a number. Lower the learning rate."
             )
         row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         row["seconds"] = round(time.perf_counter() - self._started, 3)
@@ -105,10 +105,25 @@ class Checkpoints(keras.callbacks.Callback):
             old.unlink()
         write_json(self.folder / "history.json", self.history)
 
-    def clear(self) -> None:
-        """Removes the states of a run that is complete; best weights and history stay."""
-        for path in self.folder.glob("epoch-*.npz"):
-            path.unlink()
+    def load_best(self, model: keras.Model) -> None:
+        """Puts the best epoch's weights into the model.
+
+        Raises:
+            UserError: if their file is damaged.
+        """
+        try:
+            model.load_weights(self.best_weights)
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(
+                f"{self.best_weights} is damaged ({str(error).splitlines()[0]}). Delete the folder {self.folder.name} "
+                "that it lies in and run the same command again; this experiment is then trained anew."
+            ) from error
+
+
+def clear_states(folder: Path) -> None:
+    """Removes the states of a run whose result has been put away; best weights and history stay."""
+    for path in folder.glob("epoch-*.npz"):
+        path.unlink()
 
 
 def _variables(model: keras.Model) -> list:

@@ -8,11 +8,12 @@ import numpy as np
 
 from ..backend import keras, tf
 from ..config import Experiment
-from ..data.batches import AgeScale, training_batches
+from ..data.batches import AgeScale, epoch_order, training_batches
 from ..model.augment import get_augment
 from ..model.losses import SoftLabels, loss_weights, sample_weights, targets, task_losses
 from ..model.network import start_from_prior
 from .checkpoint import Checkpoints
+from .guards import StopBadTraining, check_labels
 from .schedule import build_optimizer, plateau_callback
 
 History = list[dict[str, float]]
@@ -29,6 +30,7 @@ class TrainingData:
         ages: in years, `[n]`.
         genders: codes, `[n]`.
         scale: the training ages' mean and deviation.
+        files: the names of the faces in `source`, for messages.
         soft: soft labels of the training faces, in the order of `train`, or None.
     """
 
@@ -38,6 +40,7 @@ class TrainingData:
     ages: np.ndarray
     genders: np.ndarray
     scale: AgeScale
+    files: Sequence[str]
     soft: SoftLabels | None = None
 
 
@@ -49,6 +52,8 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> History:
     """Trains a model, going on from the last finished epoch if `folder` holds one, and loads the best weights.
+
+    The state of the last epochs stays in `folder`: whoever has put the result away removes it with `clear_states`.
 
     Args:
         model: with the outputs `age` and `gender`.
@@ -62,7 +67,10 @@ def fit(
 
     Raises:
         TrainingDivergedError: if the loss stops being a number.
+        UserError: if labels are out of range, or nothing is learnt.
     """
+    faces = np.concatenate([data.train, data.validation])
+    check_labels(data.ages[faces], data.genders[faces], [data.files[row] for row in faces])
     start_from_prior(model, experiment, data.ages[data.train])
     steps = -(-len(data.train) // experiment.batch_size)
     model.compile(
@@ -76,6 +84,7 @@ def fit(
     plateau = plateau_callback(experiment) if experiment.scheduler == "plateau" else None
     checkpoints = Checkpoints(folder, experiment.patience, plateau)
     start = checkpoints.restore(model)
+    guard = StopBadTraining(lambda epoch, batch: _files_of(data, experiment, epoch, batch))
     if start < experiment.epochs and not checkpoints.finished:
         model.fit(
             _batches(data, experiment, start),
@@ -83,13 +92,19 @@ def fit(
             initial_epoch=start,
             steps_per_epoch=steps,
             validation_data=_validation_batches(data, experiment),
-            callbacks=[*([plateau] if plateau else []), checkpoints, *callbacks],
+            callbacks=[guard, *([plateau] if plateau else []), checkpoints, *callbacks],
             shuffle=False,  # the batches come in their order already
             verbose=0,
         )
-    model.load_weights(checkpoints.best_weights)
-    checkpoints.clear()
+    checkpoints.load_best(model)
     return checkpoints.history
+
+
+def _files_of(data: TrainingData, experiment: Experiment, epoch: int, batch: int) -> list[str]:
+    """The names of the faces in one batch."""
+    order = epoch_order(len(data.train), experiment.seed, epoch)
+    members = order[batch * experiment.batch_size : (batch + 1) * experiment.batch_size]
+    return [data.files[row] for row in data.train[members]]
 
 
 def _batches(data: TrainingData, experiment: Experiment, start: int) -> tf.data.Dataset:

@@ -19,6 +19,7 @@ from ..files import replacing
 from ..model.losses import SoftLabels
 from ..model.network import YEARS
 from .answers import mean_answers
+from .checkpoint import clear_states
 from .fit import TrainingData, fit
 
 
@@ -56,6 +57,7 @@ def soft_labels(
             answers = mean_answers(teacher, data.source, data.train[held_out], flip=True)
             with replacing(path) as temporary:
                 np.savez(temporary, age=answers["age"], gender=answers["gender"][:, 0])
+            clear_states(folder / f"fold-{number}")
         with np.load(path) as saved:
             soft.age[held_out], soft.gender[held_out] = saved["age"], saved["gender"]
     return soft

@@ -1,0 +1,135 @@
+"""Who works on what: a folder of a run belongs to one process at a time, and one experiment is trained by one.
+
+The operating system holds the locks, so that they end with the process that took them, however it ends.
+"""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from .errors import UserError
+from .files import write_json
+
+RUNNER = "UTKFACE_MT_RUNNER"  # set for the kernels of a run: which run they belong to
+POLL_SECONDS = 0.2
+_kept: list[FileLock] = []  # held until this process ends
+
+
+@contextlib.contextmanager
+def holding(path: Path, work: str, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Holds a lock while the block runs.
+
+    Args:
+        path: the lock file. Beside it a JSON file says who holds it.
+        work: what the holder does, for the message to others.
+        waiting: called once with who holds the lock, before waiting until it is free; without it nobody waits.
+
+    Raises:
+        UserError: if another process holds it and nobody waits.
+    """
+    lock = _acquire(path, 0)
+    if lock is None:
+        if waiting is None:
+            raise UserError(
+                f"{_holder(path)}. Wait until it has ended or stop it, or let this one use another folder with "
+                "UTKFACE_MT_RUNS."
+            )
+        waiting(_holder(path))
+        lock = _acquire(path, -1)
+    described = _description(path)
+    try:
+        write_json(described, {"process": os.getpid(), "work": work, "since": time.strftime("%Y-%m-%d %H:%M:%S")})
+        yield
+    finally:
+        described.unlink(missing_ok=True)
+        lock.release()
+
+
+def left_behind(path: Path) -> str:
+    """Who held a lock that is free now but was not given back: its process was killed. Empty if nobody."""
+    lock = _acquire(path, 0)
+    if lock is None:
+        return ""
+    lock.release()
+    return _holder(path) if _description(path).exists() else ""
+
+
+def join_run(folder: Path) -> None:
+    """Marks this process as working for a run until it ends, if a run's runner has started it.
+
+    Args:
+        folder: the run's folder, `runs/PROFILE`.
+    """
+    if os.environ.get(RUNNER) and not _kept:
+        path = _workers(folder) / f"{os.getpid()}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = _acquire(path, -1)
+        if lock is not None:
+            _kept.append(lock)
+
+
+def await_workers(folder: Path, seconds: float = 60.0) -> None:
+    """Waits until no process of an earlier run works in `folder` any more.
+
+    A kernel is a process of its own: it can outlive a runner that was killed by the time its cell takes.
+
+    Args:
+        folder: the run's folder, `runs/PROFILE`.
+        seconds: how long to wait for all of them together.
+
+    Raises:
+        UserError: if one still works after that time.
+    """
+    ends = time.monotonic() + seconds
+    for path in sorted(_workers(folder).glob("*.lock")):
+        lock = _acquire(path, max(0.0, ends - time.monotonic()))
+        if lock is None:
+            raise UserError(
+                f"A notebook of an earlier run that was killed still works in {folder.name} (process {path.stem}). "
+                "Wait until it has ended, or stop that process, and start again."
+            )
+        path.unlink(missing_ok=True)
+        lock.release()
+
+
+def lock_path(folder: Path) -> Path:
+    """The lock of a run. It lies beside the run's folder, which may be put aside while it is held."""
+    return folder.parent / "locks" / f"{folder.name}.lock"
+
+
+def _workers(folder: Path) -> Path:
+    return folder.parent / "locks" / f"{folder.name}-kernels"
+
+
+def _acquire(path: Path, seconds: float) -> FileLock | None:
+    """A held lock, or None if another process holds it; waits for `seconds`, without end if they are negative."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, is_singleton=False)
+    try:
+        lock.acquire(timeout=seconds, poll_interval=POLL_SECONDS)
+    except Timeout:
+        return None
+    return lock
+
+
+def _description(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _holder(path: Path) -> str:
+    """Who holds a lock, in words."""
+    try:
+        holder = json.loads(_description(path).read_text(encoding="utf-8"))
+        return f"Process {holder['process']} has been {holder['work']} since {holder['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"Another process holds {path.name}"
+
+
+def tell(message: str) -> None:
+    """Says on the screen that this process waits, and for whom."""
+    print(f"{message}; waiting for it.", flush=True)

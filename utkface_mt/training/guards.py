@@ -1,0 +1,81 @@
+"""What stops a training run that cannot go well: labels out of range, a loss that is no number, nothing learnt."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..backend import keras
+from ..errors import TrainingDivergedError, UserError
+from ..labels import OLDEST, YOUNGEST
+
+NAMED_FILES = 5  # of those involved are named in a message
+
+FilesOf = Callable[[int, int], list[str]]
+
+
+def check_labels(ages: np.ndarray, genders: np.ndarray, files: list[str]) -> None:
+    """Refuses labels that no face has.
+
+    Args:
+        ages: in years, `[n]`.
+        genders: codes, `[n]`.
+        files: whose labels they are.
+
+    Raises:
+        UserError: naming the files.
+    """
+    wrong = ~((ages >= YOUNGEST) & (ages <= OLDEST) & np.isin(genders, (0, 1)))
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        raise UserError(
+            f"{wrong.sum()} faces have labels out of range, such as age {ages[first]} and gender {genders[first]}: "
+            f"{named([files[row] for row in np.flatnonzero(wrong)])}. Ages go from {YOUNGEST} to {OLDEST}, genders "
+            "are 0 or 1. Mend their names or remove them."
+        )
+
+
+class StopBadTraining(keras.callbacks.Callback):
+    """Stops after the first batch whose loss is not a number, and after a first batch from which nothing is learnt."""
+
+    def __init__(self, files_of: FilesOf) -> None:
+        """Prepares.
+
+        Args:
+            files_of: the files of a batch, given the numbers of epoch and batch, both from 0 on.
+        """
+        super().__init__()
+        self._files_of = files_of
+        self._epoch = 0
+        self._first = True
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Notes where the run is."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Looks at the loss, which Keras averages over the epoch so far: once it is no number, it stays so."""
+        if not np.isfinite(float((logs or {}).get("loss", 0.0))):
+            raise TrainingDivergedError(
+                f"Training diverged in epoch {self._epoch + 1}, batch {batch + 1}: the loss is not a number. Lower the "
+                f"learning rate. If that does not help, look at the pictures of this batch: "
+                f"{named(self._files_of(self._epoch, batch))}."
+            )
+        if self._first:
+            self._first = False
+            if not _has_gradients(self.model.optimizer):
+                raise UserError(
+                    "Nothing is learnt: all gradients of the first batch are zero, or no layer is trainable. Its "
+                    f"faces: {named(self._files_of(self._epoch, batch))}. Check the loss weights and fine_tune."
+                )
+
+
+def _has_gradients(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Whether any gradient so far was not zero: an optimiser's momentum is an average of them."""
+    momentums = getattr(optimizer, "_momentums", None) or getattr(optimizer, "momentums", None) or []
+    return any(np.any(keras.ops.convert_to_numpy(momentum)) for momentum in momentums)
+
+
+def named(files: list[str]) -> str:
+    """The first of some files by name, and how many more there are."""
+    more = f" and {len(files) - NAMED_FILES} more" if len(files) > NAMED_FILES else ""
+    return ", ".join(files[:NAMED_FILES]) + more
