@@ -4,8 +4,14 @@ The source is only read. An archive is extracted once, under the digest of its b
 renamed when it is whole.
 """
 
+import errno
+import gzip
+import lzma
+import shutil
+import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -15,10 +21,17 @@ from ..files import file_digest, replacing
 from .sample import write_sample
 
 KAGGLE_DATASET = "jangedoo/utkface-new"
+LONGEST_NAME = 255  # bytes: what file systems allow
+DAMAGED = (  # what reading a broken or encrypted archive raises
+    *(zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, ValueError, NotImplementedError, RuntimeError),
+)
+CLASHES = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR)  # a member is file and folder at once
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
+FEWEST_ON_KAGGLE = 23_000  # faces: the published set has 23,708
 MOST_MEMBERS = 500_000
 MOST_BYTES = 8 * 1024**3
-MOST_RATIO = 200  # a JPEG hardly shrinks in an archive: a member that grows more than this is no picture
+MOST_RATIO = 200  # a JPEG hardly shrinks in an archive: what grows more than this is no picture
 
 Progress = Callable[[int, int], None]
 
@@ -43,10 +56,13 @@ def fetch(source: str, storage: Path, progress: Progress | None = None) -> Path:
         return path
     if not path.exists():
         raise UserError(f"There is no dataset at {path}. Give a folder, a .zip, a .tar.gz, or 'kaggle', or 'sample'.")
-    if zipfile.is_zipfile(path):
-        return _extract(path, storage, _zip_members, progress)
-    if tarfile.is_tarfile(path):
-        return _extract(path, storage, _tar_members, progress)
+    for is_kind, members in ((zipfile.is_zipfile, _zip_members), (tarfile.is_tarfile, _tar_members)):
+        try:
+            fits = is_kind(path)
+        except DAMAGED as error:
+            raise UserError(f"{path} is damaged ({error}). Download it again.") from error
+        if fits:
+            return _extract(path, storage, members, progress)
     raise UserError(f"{path} is neither a folder nor a .zip or .tar.gz archive, or it is damaged.")
 
 
@@ -54,12 +70,19 @@ def _download_from_kaggle() -> Path:
     import kagglehub
 
     try:
-        return Path(kagglehub.dataset_download(KAGGLE_DATASET))
+        folder = Path(kagglehub.dataset_download(KAGGLE_DATASET))
     except Exception as error:
         raise UserError(
             f"Kaggle's {KAGGLE_DATASET} could not be downloaded ({type(error).__name__}: {error}). "
             "Check the network, or download it in a browser and give the path of the .zip as the data."
         ) from error
+    found = sum(1 for path in folder.rglob("*") if _is_picture(path.name))
+    if found < FEWEST_ON_KAGGLE:
+        raise UserError(
+            f"The download of {KAGGLE_DATASET} in {folder} is not whole: it holds {found} pictures, at least "
+            f"{FEWEST_ON_KAGGLE} are expected. Delete that folder and start again."
+        )
+    return folder
 
 
 def _extract(archive: Path, storage: Path, members: Callable, progress: Progress | None) -> Path:
@@ -69,23 +92,36 @@ def _extract(archive: Path, storage: Path, members: Callable, progress: Progress
         return target
     with replacing(target) as temporary:
         temporary.mkdir()
-        written = count = 0
-        for name, size, total, stream in members(archive):
-            count += 1
-            written += size
-            if count > MOST_MEMBERS or written > MOST_BYTES:
-                raise UserError(
-                    f"{archive} holds more than {MOST_MEMBERS} files or {MOST_BYTES >> 30} GiB: no UTKFace."
-                )
-            destination = temporary / _safe(name, archive)
-            destination.parent.mkdir(parents=True, exist_ok=True)
-            with destination.open("wb") as output:
-                _copy(stream, output, size, name, archive)
-            if progress:
-                progress(count, total)
-        if not count:
-            raise UserError(f"{archive} holds no .jpg or .png picture.")
+        try:
+            _write_members(archive, temporary, members, progress)
+        except (*DAMAGED, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL, *CLASHES):
+                raise
+            raise UserError(f"{archive} is damaged or protected ({error}). Download it again.") from error
     return target
+
+
+def _write_members(archive: Path, folder: Path, members: Callable, progress: Progress | None) -> None:
+    written = count = 0
+    most = min(MOST_BYTES, MOST_RATIO * archive.stat().st_size)
+    for name, size, total, stream in members(archive):
+        count += 1
+        written += size
+        if written > most:
+            raise UserError(f"{archive} unpacks to more than {most / 1e6:.0f} MB of pictures: it is no UTKFace.")
+        if size > (free := shutil.disk_usage(folder).free):
+            raise UserError(
+                f"{archive} does not fit on the disk: {folder.parent} has {free / 1e6:.0f} MB free. "
+                "Free some space, or move the runs with UTKFACE_MT_RUNS."
+            )
+        destination = folder / _safe(name, archive)
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        with destination.open("wb") as output:
+            _copy(stream, output, size, name, archive)
+        if progress:
+            progress(count, total)
+    if not count:
+        raise UserError(f"{archive} holds no .jpg or .png picture.")
 
 
 def _copy(stream: IO[bytes], output: IO[bytes], size: int, name: str, archive: Path) -> None:
@@ -104,34 +140,39 @@ def _safe(name: str, archive: Path) -> Path:
         UserError: if it would lie outside.
     """
     path = PurePosixPath(name.replace("\\", "/"))
+    if "\0" in name or max(len(part.encode(errors="surrogateescape")) for part in path.parts) > LONGEST_NAME:
+        raise UserError(f"{archive}: the member {name[:60]!r} has a name that no file can have; it is not used.")
     if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         raise UserError(f"{archive}: the member {name!r} would be written outside its folder; the archive is not used.")
     return Path(*path.parts)
 
 
 def _zip_members(archive: Path) -> Iterator[tuple[str, int, int, IO[bytes]]]:
-    try:
-        with zipfile.ZipFile(archive) as container:
-            infos = [info for info in container.infolist() if _is_picture(info.filename)]
-            for info in infos:
-                if info.file_size > MOST_RATIO * max(info.compress_size, 1):
-                    raise UserError(f"{archive}: {info.filename} unpacks to {info.file_size} bytes; it is no picture.")
-                with container.open(info) as stream:
-                    yield info.filename, info.file_size, len(infos), stream
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise UserError(f"{archive} is damaged ({error}). Download it again.") from error
+    with zipfile.ZipFile(archive) as container:
+        _check_count(len(container.infolist()), archive)
+        infos = [info for info in container.infolist() if _is_picture(info.filename)]
+        for info in infos:
+            if stat.S_ISLNK(info.external_attr >> 16):
+                raise UserError(f"{archive}: {info.filename} is a link; the archive is not used.")
+            if info.file_size > MOST_RATIO * max(info.compress_size, 1):
+                raise UserError(f"{archive}: {info.filename} unpacks to {info.file_size} bytes; it is no picture.")
+            with container.open(info) as stream:
+                yield info.filename, info.file_size, len(infos), stream
 
 
 def _tar_members(archive: Path) -> Iterator[tuple[str, int, int, IO[bytes]]]:
-    try:
-        with tarfile.open(archive) as container:
-            for info in container:
-                if _is_picture(info.name) and (info.issym() or info.islnk()):
-                    raise UserError(f"{archive}: {info.name} is a link; the archive is not used.")
-                if info.isfile() and _is_picture(info.name):
-                    yield info.name, info.size, 0, container.extractfile(info)
-    except (tarfile.TarError, EOFError) as error:
-        raise UserError(f"{archive} is damaged ({error}). Download it again.") from error
+    with tarfile.open(archive) as container:
+        for number, info in enumerate(container, start=1):
+            _check_count(number, archive)
+            if _is_picture(info.name) and (info.issym() or info.islnk()):
+                raise UserError(f"{archive}: {info.name} is a link; the archive is not used.")
+            if info.isfile() and _is_picture(info.name):
+                yield info.name, info.size, 0, container.extractfile(info)
+
+
+def _check_count(members: int, archive: Path) -> None:
+    if members > MOST_MEMBERS:
+        raise UserError(f"{archive} holds more than {MOST_MEMBERS} files: it is no UTKFace.")
 
 
 def _is_picture(name: str) -> bool:

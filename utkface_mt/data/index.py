@@ -6,19 +6,21 @@ Each picture is decoded once, here, so that a damaged file is found before train
 import hashlib
 import io
 import os
+import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ..errors import UserError
 from .fetch import PICTURE_SUFFIXES
 from .names import parse_name
 
 CROP_SIZE = 200  # pixels: UTKFace's aligned and cropped faces
+LARGEST_FILE = 20_000_000  # bytes; a crop has some 10,000
 GREY_SIZE = 32  # pixels: side of the small grey picture that near-duplicates are compared by
 FORMATS = ("JPEG", "PNG")
 COLUMNS = ("path", "file", "age", "gender", "race", "sha256", "problem")
@@ -88,17 +90,42 @@ def _examine(folder: Path, path: str) -> tuple[tuple, np.ndarray]:
     grey = np.zeros((GREY_SIZE, GREY_SIZE), np.uint8)
     try:
         age, gender, race = parse_name(name)
-        data = (folder / path).read_bytes()
+        data = _read(folder / path)
         digest = hashlib.sha256(data).hexdigest()
         grey = _small_grey(data)
+        path.encode()
+    except UnicodeEncodeError:
+        problem = "the name of its folder is not UTF-8"
     except OSError as error:
         problem = (
             f"the file cannot be read ({error.strerror})" if error.errno else "the picture is truncated or damaged"
         )
-    except (ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError:
+        problem = f"the picture has far more pixels than {CROP_SIZE} x {CROP_SIZE}"
+    except (ValueError, SyntaxError) as error:
         problem = str(error)
     readable = [text.encode("utf-8", "replace").decode() for text in (path, name)]
     return (*readable, age, gender, race, digest, problem), grey
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """A picture turned as its EXIF orientation says, if it has one."""
+    return ImageOps.exif_transpose(picture)
+
+
+def _read(path: Path) -> bytes:
+    """Reads a file's bytes, if it is a file: a pipe or a device could go on without end.
+
+    Raises:
+        ValueError: if it is not, or is too large to be a crop.
+        OSError: if it cannot be read.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("it is no file")
+    if status.st_size > LARGEST_FILE:
+        raise ValueError(f"the file has {status.st_size / 1e6:.0f} MB, too many for a crop")
+    return path.read_bytes()
 
 
 def _small_grey(data: bytes) -> np.ndarray:
@@ -119,4 +146,4 @@ def _small_grey(data: bytes) -> np.ndarray:
             f"the picture is {picture.width} x {picture.height} pixels instead of {CROP_SIZE} x {CROP_SIZE}"
         )
     with picture:
-        return np.asarray(picture.convert("L").resize((GREY_SIZE, GREY_SIZE), Image.Resampling.BOX))
+        return np.asarray(upright(picture).convert("L").resize((GREY_SIZE, GREY_SIZE), Image.Resampling.BOX))

@@ -17,7 +17,7 @@ from PIL import Image
 from ..errors import UserError
 from ..files import digest, replacing
 from .dataset import Dataset
-from .index import CROP_SIZE
+from .index import CROP_SIZE, upright
 
 PADDED_SIZE = 224  # pixels: the crops are padded with black from 200, as published
 
@@ -45,7 +45,7 @@ def prepare_picture(picture: Image.Image, size: int, crop: float = 0.0) -> np.nd
 def read_picture(folder: Path, path: str) -> Image.Image:
     """Reads one usable face as an RGB picture of 200 x 200 pixels."""
     with Image.open(folder / path) as picture:
-        return picture.convert("RGB")
+        return upright(picture).convert("RGB")
 
 
 def open_pixels(

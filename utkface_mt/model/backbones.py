@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ..backend import keras
 from ..errors import UserError
 from .weights import bundled_path
@@ -83,6 +85,9 @@ def build_backbone(
             raise UserError(
                 f"{file} does not fit {backbone.title} at width {width:g}: {str(error).splitlines()[0]}"
             ) from error
+        broken = [weight.path for weight in network.weights if not np.isfinite(weight.numpy()).all()]
+        if broken:
+            raise UserError(f"{file} holds values that are no numbers, first in {broken[0]}; it is not used.")
     return network
 
 

@@ -1,10 +1,17 @@
 """Where a backbone's weights come from: named sets, files, and those that come with the package."""
 
+from collections.abc import Iterator
 from pathlib import Path
+
+import h5py
 
 from ..errors import UserError
 from ..files import file_digest
 
+ONLY_NUMBERS = (
+    "Models that come as a whole (.keras, .h5, .pkl) can run code when they are opened and are not read: load them "
+    "where you trust them, and give what `model.save_weights('NAME.weights.h5')` writes."
+)
 NAMED = ("imagenet", "bundled", "none")
 BUNDLED_MODEL = Path(__file__).parents[1] / "reference" / "model"  # the best row, trained on UTKFace
 _BUNDLED = {
@@ -28,9 +35,40 @@ def weights_identity(weights: str) -> str:
     if weights in NAMED:
         return weights
     path = Path(weights).expanduser()
-    if not path.is_file() or not path.name.endswith(".weights.h5"):
+    if not path.is_file():
         raise UserError(f"weights={weights!r} is neither {', '.join(NAMED)} nor an existing .weights.h5 file.")
+    if not path.name.endswith(".weights.h5"):
+        raise UserError(f"{weights} does not end in .weights.h5. {ONLY_NUMBERS}")
+    check_weights_file(path)
     return f"{path.name}@{file_digest(path)[:12]}"
+
+
+def check_weights_file(path: Path) -> None:
+    """Refuses a file that holds more than numbers, or fetches them from elsewhere.
+
+    Raises:
+        UserError: if it is no HDF5 file, holds a whole model, or refers to other files.
+    """
+    try:
+        with h5py.File(path) as file:
+            if "model_config" in file.attrs:
+                raise UserError(f"{path} holds a whole model in the old format. {ONLY_NUMBERS}")
+            outside = next(_references(file), "")
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise UserError(f"{path} is no HDF5 file of weights, or it is damaged. {ONLY_NUMBERS}") from error
+    if outside:
+        raise UserError(f"{path} takes {outside!r} from another file; it is not used. {ONLY_NUMBERS}")
+
+
+def _references(group: h5py.Group) -> Iterator[str]:
+    """The names of all members whose content lies in another file."""
+    for name in group:
+        if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
+            yield f"{group.name}/{name}"
+        elif isinstance(member := group.get(name), h5py.Group):
+            yield from _references(member)
+        elif isinstance(member, h5py.Dataset) and (member.external or member.is_virtual):
+            yield member.name
 
 
 def bundled_path(backbone: str, width: float) -> Path:
