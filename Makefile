@@ -13,7 +13,7 @@ STAMP  := $(VENV)/.installed
 RUN    := $(BIN)/python -m utkface_mt run --profile $(PROFILE) --data $(DATA) \
           $(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(LIMIT),--limit $(LIMIT)) $(ARGS)
 
-.PHONY: run test test-slow lint unit notebooks-check bench lab setup readme lock notebooks clean help
+.PHONY: run test test-slow lint unit notebooks-check audit bench lab setup readme lock notebooks clean help
 
 run: setup ## Set up, then run all notebooks (PROFILE=sample|cpu|full DATA=PATH WEIGHTS=PATH LIMIT=N)
 	$(RUN)
@@ -34,6 +34,9 @@ notebooks-check: setup ## nbval: the tagged cells of the committed notebooks aga
 	rm -rf runs/nbval
 	UTKFACE_MT_RUNS=runs/nbval $(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=900 \
 	    --override-ini addopts= notebooks
+
+audit: setup ## Look the locked packages up among known vulnerabilities (needs network)
+	$(BIN)/python -m pip_audit --disable-pip --require-hashes --requirement requirements.lock
 
 bench: setup ## Measure speed against plain Keras on this machine (some minutes)
 	$(BIN)/python -m utkface_mt bench

@@ -14,7 +14,7 @@ import papermill
 import pytest
 import yaml
 
-from utkface_mt.publish import ABSOLUTE_PATH
+from utkface_mt.publish import ABSOLUTE_PATH, MARK, pictures_digest
 from utkface_mt.readme import PAGES, renewed
 from utkface_mt.rows import ROWS
 
@@ -114,6 +114,16 @@ class TestNotebook:
         text = json.dumps([output.get("text", "") or output["data"].get("text/plain", "") for output in outputs])
         assert not ABSOLUTE_PATH.search(text)
         assert any("sample" in output.get("text", "") for output in outputs)
+
+    def test_its_pictures_are_those_of_the_sample_run_and_lie_nowhere_else(self, path: Path):
+        notebook = nbformat.read(path, as_version=4)
+        assert notebook.metadata[MARK] == {"profile": "sample", "pictures": pictures_digest(notebook)}
+        for cell in notebook.cells:
+            assert not cell.get("attachments")
+            text = cell.source if cell.cell_type == "markdown" else ""
+            text += "".join("".join(output.get("data", {}).get("text/html", "")) for output in cell.get("outputs", []))
+            assert "data:image" not in text
+            assert "<svg" not in text
 
     def test_every_figure_is_there(self, path: Path):
         cells = nbformat.read(path, as_version=4).cells

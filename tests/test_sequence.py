@@ -1,6 +1,8 @@
 """The sequence: parameters checked first, failures told, successes kept, a second run resumes."""
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -9,7 +11,7 @@ from rich.console import Console
 
 from utkface_mt import sequence
 from utkface_mt.errors import UserError
-from utkface_mt.publish import KERNEL, clean
+from utkface_mt.publish import KERNEL, MARK, clean, pictures_digest
 from utkface_mt.report import write_report
 from utkface_mt.sequence import SequenceOptions, Stamps, check_parameters, choose_notebooks, run_sequence
 
@@ -66,6 +68,32 @@ def test_a_failure_is_told_successes_are_kept_and_a_second_run_resumes(
     index = (runs / "sample" / "index.html").read_text()
     assert 'href="notebooks/01_one.html"' in index
     assert (done / "01_one.html").exists()
+
+
+def test_a_second_run_is_refused_while_the_first_one_works(repository: Path, runs: Path, faces_folder: Path):
+    _notebook(repository / "notebooks", "01_one", "print(1)")
+    command = "import sys, time; from pathlib import Path; from utkface_mt.locks import holding, lock_path\n"
+    command += "with holding(lock_path(Path(sys.argv[1])), 'running'): print('held', flush=True); time.sleep(60)"
+    first = subprocess.Popen([sys.executable, "-c", command, str(runs / "sample")], stdout=subprocess.PIPE, text=True)
+    try:
+        assert first.stdout.readline() == "held\n"
+        with pytest.raises(UserError, match=f"Process {first.pid} has been running since"):
+            _run(faces_folder)
+        assert not (runs / "sample").exists()
+    finally:
+        first.kill()
+        first.communicate()
+    assert f"Process {first.pid} has been running since" in (output := _run(faces_folder))
+    assert "was killed; this run goes on" in output
+
+
+def test_the_kernels_of_a_run_say_that_they_belong_to_it(repository: Path, runs: Path, faces_folder: Path):
+    opened = "from utkface_mt.workspace import open_workspace; open_workspace(profile, data);"
+    locked = "from utkface_mt import locks; print('locks held:', len(locks._kept))"
+    _notebook(repository / "notebooks", "01_one", opened, locked)
+    _run(faces_folder)
+    cells = nbformat.read(runs / "sample" / "notebooks" / "01_one.ipynb", as_version=4).cells
+    assert cells[-1].outputs[0].text == "locks held: 1\n"
 
 
 def test_a_cell_that_takes_too_long_is_stopped_and_named(repository: Path, runs: Path, faces_folder: Path):
@@ -131,6 +159,9 @@ def test_cleaning_removes_traces_and_refuses_paths():
     cleaned = clean(notebook, "01_one")
     assert [cell.execution_count for cell in cleaned.cells] == [1, 2]
     assert "papermill" not in cleaned.metadata
+    mark = cleaned.metadata[MARK]["pictures"]
+    figure = nbformat.v4.new_output("display_data", data={"image/png": "cGljdHVyZQ=="})
+    assert pictures_digest(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=[figure])])) != mark
     assert [output.name for output in cleaned.cells[1].outputs] == ["stdout"]
     cleaned.cells[1].outputs[0].text = "written to /somewhere/deep/file.csv"
     with pytest.raises(UserError, match="prints the path"):

@@ -13,9 +13,11 @@ from .config import repository_root, runs_root
 from .data.drawing import draw_face, sample_traits
 from .data.sample import sample_labels
 from .errors import UserError
-from .files import replacing
+from .files import digest, replacing
 from .sequence import SequenceOptions, run_sequence
 
+MARK = "utkface_mt"  # in a notebook's metadata: what its outputs were made with
+PICTURE_KINDS = ("image/png", "image/jpeg", "image/svg+xml", "image/gif", "image/webp", "application/pdf")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(?:[\w.+-]+/)+[\w.+-]+")
 
@@ -78,8 +80,20 @@ def clean(notebook: NotebookNode, name: str) -> NotebookNode:
                 output.execution_count = count
             if found := ABSOLUTE_PATH.search(_text(output)):
                 raise UserError(f"{name}, cell {count} prints the path {found.group()}; print its name instead.")
-    notebook.metadata = NotebookNode({"kernelspec": KERNEL, "language_info": {"name": "python"}})
+    mark = NotebookNode({"profile": "sample", "pictures": pictures_digest(notebook)})
+    notebook.metadata = NotebookNode({"kernelspec": KERNEL, "language_info": {"name": "python"}, MARK: mark})
     return notebook
+
+
+def pictures_digest(notebook: NotebookNode) -> str:
+    """A digest of all pictures in a notebook's outputs.
+
+    It is kept in the notebook's metadata when the outputs of a sample run are published. JupyterLab keeps metadata and
+    replaces outputs: pictures of another run, which may show real faces, do not fit it.
+    """
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    pictures = [output.get("data", {}).get(kind, "") for output in outputs for kind in PICTURE_KINDS]
+    return digest(["".join(picture).strip() for picture in pictures if picture])
 
 
 def _text(output: NotebookNode) -> str:
