@@ -10,7 +10,7 @@ import pandas as pd
 
 from .errors import UserError
 from .evaluation.metrics import METRICS, paired_difference
-from .files import replacing, write_json
+from .files import read_json, replacing, write_json
 from .ladder import SCHEDULERS
 from .measured import PUBLIC_COLUMNS, REFERENCE, measured_entries, measured_predictions, predictions_file
 from .results import Result, ResultStore
@@ -92,7 +92,8 @@ def _write_run(store: ResultStore, rows: list[Result], reference: Path) -> list[
     paths = [reference / "split.csv.gz", reference / "comparisons.json"]
     split = pd.read_csv(store.folder / "split.csv.gz")
     _write_csv(paths[0], split.assign(sha256=split["sha256"].str[:DIGITS]))
-    write_json(paths[1], _comparisons(store, {result.row: result for result in rows}))
+    known = read_json(paths[1]) if paths[1].exists() else {}
+    write_json(paths[1], {**known, **_comparisons(store, {result.row: result for result in rows})})
     database = store.folder / "studies" / "studies.db"
     if database.exists():
         paths.append(reference / "study.json")

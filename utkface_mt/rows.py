@@ -35,6 +35,7 @@ FULL_RECIPE = {  # in every profile; `Profile.recipe` adds what depends on pictu
     "weight_decay": 0.05,
     "scheduler": "cosine",
     "flip_average": True,
+    "age_decoding": "median",
 }
 
 ROWS = (

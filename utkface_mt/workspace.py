@@ -156,7 +156,9 @@ def open_workspace(
         )
     start = replace(chosen.start, weights=weights_identity(weights or chosen.start.weights), seed=seed)
     if epochs:
-        start, chosen = replace(start, epochs=epochs), replace(chosen, head_epochs=epochs, trial_epochs=epochs)
+        recipe = {name: epochs if name == "epochs" else value for name, value in chosen.recipe.items()}
+        start = replace(start, epochs=epochs)
+        chosen = replace(chosen, head_epochs=epochs, trial_epochs=epochs, recipe=recipe)
     if trials:
         chosen = replace(chosen, trials=trials)
     root = runs_root()
