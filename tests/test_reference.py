@@ -111,6 +111,22 @@ def test_a_verdict_does_not_call_noise_a_gain():
     assert verdict([-0.02, -0.03, -0.01], 1, "points", 100) == "-2.00 points [-3.00, -1.00]: worse"
 
 
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("06_sample_weights", "no difference can be told"),
+        ("07_augmentation", "no difference can be told"),
+        ("08_scheduler", "better"),
+        ("09_loss_weights", "no difference can be told"),
+    ],
+)
+def test_what_the_notebooks_say_in_words_is_what_was_measured(row: str, said: str):
+    """Where this fails, "What we learned" of the row's notebook has to be written anew."""
+    difference = measured_rows()[row]["difference"]
+    assert verdict(difference["age_mae"], -1, "years").endswith(said)
+    assert verdict(difference["gender_accuracy"], 1, "points", 100).endswith(said)
+
+
 @pytest.fixture(scope="module")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("model")
