@@ -29,6 +29,7 @@ from utkface_mt.measured import (
     measured_entries,
     measured_predictions,
     measured_results,
+    measured_rows,
 )
 from utkface_mt.model.weights import BUNDLED_MODEL
 from utkface_mt.results import Result
