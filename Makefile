@@ -36,7 +36,7 @@ notebooks-check: setup ## nbval: the tagged cells of the committed notebooks aga
 	    --override-ini addopts= notebooks
 
 audit: setup ## Look the locked packages up among known vulnerabilities (needs network)
-	$(BIN)/python -m pip_audit --disable-pip --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip_audit --strict --disable-pip --require-hashes --requirement requirements.lock
 
 bench: setup ## Measure speed against plain Keras on this machine (some minutes)
 	$(BIN)/python -m utkface_mt bench

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from utkface_mt.backend import tf
@@ -17,6 +19,17 @@ from utkface_mt.data.pixels import open_pixels, prepare_picture
 from utkface_mt.model.augment import STRENGTHS, Strength, augment_pictures, get_augment
 
 STILL = Strength(turn=0, shift=0, zoom=0, brightness=0, contrast=0, saturation=0, erase=0)
+
+
+@given(st.lists(st.integers(1, 116), min_size=1, max_size=50), st.lists(st.floats(1, 116), min_size=1, max_size=20))
+def test_ages_come_back_from_standard_units(training: list[int], ages: list[float]):
+    scale = AgeScale.fit(np.array(training))
+    there = scale.scaled(np.array(ages))
+    assert there.dtype == np.float32
+    assert np.allclose(scale.years(there), ages, rtol=1e-5, atol=1e-4)
+    own = scale.scaled(np.array(training))
+    assert abs(own.mean()) < 1e-4
+    assert own.std() == pytest.approx(1, abs=1e-3) or len(set(training)) == 1
 
 
 def _coded(count: int = 23, size: int = 16) -> tuple[np.ndarray, dict, dict]:

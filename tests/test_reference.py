@@ -30,6 +30,7 @@ from utkface_mt.measured import (
     measured_predictions,
     measured_results,
     measured_rows,
+    predictions_file,
 )
 from utkface_mt.model.weights import BUNDLED_MODEL
 from utkface_mt.results import Result
@@ -110,6 +111,12 @@ def test_a_verdict_does_not_call_noise_a_gain():
     assert verdict([-0.2, -0.5, 0.1], -1, "years").endswith("no difference can be told")
     assert verdict([-0.2, -0.3, -0.1], -1, "years").endswith("better")
     assert verdict([-0.02, -0.03, -0.01], 1, "points", 100) == "-2.00 points [-3.00, -1.00]: worse"
+
+
+def test_no_two_rows_share_a_predictions_file():
+    files = [predictions_file(result) for result in measured_results()]
+    assert len(files) > 5
+    assert len(set(files)) == len(files)
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,13 @@ def best_result() -> Result:
 
 
 def predictions_file(result: Result, part: str = "test") -> str:
-    """Where the reference keeps the predictions of a result: named by the notebook for its row of the ladder."""
-    name = result.notebook if result.final else result.name
+    """Where the reference keeps the predictions of a result.
+
+    The file of a notebook's final row has the notebook's name. Other rows have their own with `row-` before it, since
+    a row may be called like its notebook without being its final one.
+    """
+    own = result.name if result.repeat else f"row-{result.name}"
+    name = result.notebook if result.final else own
     return f"predictions/{name}{'' if part == 'test' else f'-{part}'}.csv.gz"
 
 
