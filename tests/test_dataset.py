@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from utkface_mt.data import fetch as fetching
 from utkface_mt.data.dataset import Dataset, data_report, open_dataset
 from utkface_mt.data.duplicates import cluster_faces, near_duplicate_pairs, perceptual_hashes
 from utkface_mt.data.fetch import fetch
@@ -121,6 +122,18 @@ def test_a_failed_download_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr(kagglehub, "dataset_download", no_network)
     with pytest.raises(UserError, match="give the path of the .zip"):
         fetch("kaggle", tmp_path)
+
+
+def test_a_download_that_is_not_whole_is_refused_and_a_whole_one_taken(
+    faces_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    import kagglehub
+
+    monkeypatch.setattr(kagglehub, "dataset_download", lambda name: str(faces_folder))
+    with pytest.raises(UserError, match=r"is not whole: it holds 17\d pictures"):
+        fetch("kaggle", tmp_path)
+    monkeypatch.setattr(fetching, "FEWEST_ON_KAGGLE", 170)
+    assert fetch("kaggle", tmp_path) == faces_folder
 
 
 @settings(max_examples=25)

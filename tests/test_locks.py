@@ -88,6 +88,13 @@ def test_a_notebook_that_a_person_opens_is_nobodys_kernel(tmp_path: Path, monkey
     assert not (tmp_path / "locks").exists()
 
 
+def test_a_place_where_no_lock_can_be_is_named(tmp_path: Path):
+    (tmp_path / "locks").write_text("in the way")
+    path = lock_path(tmp_path / "sample")
+    with pytest.raises(UserError, match=r"Cannot write to .*locks.*UTKFACE_MT_RUNS"), holding(path, "working"):
+        pass
+
+
 def test_an_error_inside_gives_the_lock_back(tmp_path: Path):
     path = lock_path(tmp_path / "sample")
     with pytest.raises(ZeroDivisionError), holding(path, "failing"):

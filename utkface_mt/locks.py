@@ -67,7 +67,6 @@ def join_run(folder: Path) -> None:
     """
     if os.environ.get(RUNNER) and not _kept:
         path = _workers(folder) / f"{os.getpid()}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
         lock = _acquire(path, -1)
         if lock is not None:
             _kept.append(lock)
@@ -108,12 +107,17 @@ def _workers(folder: Path) -> Path:
 
 def _acquire(path: Path, seconds: float) -> FileLock | None:
     """A held lock, or None if another process holds it; waits for `seconds`, without end if they are negative."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, is_singleton=False)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=seconds, poll_interval=POLL_SECONDS)
     except Timeout:
         return None
+    except OSError as error:
+        raise UserError(
+            f"Cannot write to {path.parent}: {error.strerror or error}. Make it writable, or choose another folder "
+            "with UTKFACE_MT_RUNS."
+        ) from error
     return lock
 
 

@@ -108,7 +108,7 @@ def _write_members(archive: Path, folder: Path, members: Callable, progress: Pro
         count += 1
         written += size
         if written > most:
-            raise UserError(f"{archive} unpacks to more than {most / 1e6:.0f} MB of pictures: it is no UTKFace.")
+            raise UserError(f"{archive} unpacks to more than {most / 1e6:.1f} MB of pictures: it is no UTKFace.")
         if size > (free := shutil.disk_usage(folder).free):
             raise UserError(
                 f"{archive} does not fit on the disk: {folder.parent} has {free / 1e6:.0f} MB free. "
