@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import struct
 import tarfile
 import time
@@ -221,6 +222,26 @@ def test_a_damaged_archive_is_named_and_leaves_nothing(kind: str, tmp_path: Path
     _refused(archive, "damaged")
 
 
+@pytest.mark.parametrize("kept", [0.01, 0.3, 0.5, 0.9])
+def test_a_truncated_archive_is_named(kept: float, tmp_path: Path):
+    """Found by fuzzing: looking whether it is a tar archive already fails where the compressed bytes end."""
+    archive = _archive(tmp_path / "cut.tar.gz", (NAME, os.urandom(3000)), (GOOD, os.urandom(3000)))
+    data = archive.read_bytes()
+    archive.write_bytes(data[: int(kept * len(data))])
+    _refused(archive, "damaged")
+
+
+@pytest.mark.parametrize(("place", "value"), [(16, 0xFFFFFFF0), (12, 0xFFFFFF00), (16, 0x40)])
+def test_an_archive_whose_table_points_nowhere_is_named(place: int, value: int, tmp_path: Path):
+    """Found by fuzzing: the reader seeks to a place before the file's beginning."""
+    archive = _archive(tmp_path / "lost.zip", (NAME, _face()))
+    data = bytearray(archive.read_bytes())
+    end = data.rindex(b"PK\x05\x06")
+    data[end + place : end + place + 4] = struct.pack("<I", value)
+    archive.write_bytes(data)
+    _refused(archive, "damaged")
+
+
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
 def test_a_name_that_is_file_and_folder_at_once_is_refused(kind: str, tmp_path: Path):
     _refused(_archive(tmp_path / f"both.{kind}", (NAME, _face()), (f"{NAME}/{NAME}", _face())), "damaged")
@@ -229,6 +250,16 @@ def test_a_name_that_is_file_and_folder_at_once_is_refused(kind: str, tmp_path: 
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
 def test_a_name_that_no_file_can_have_is_refused(kind: str, tmp_path: Path):
     _refused(_archive(tmp_path / f"long.{kind}", ("9" * 300 + ".jpg", _face())), "a name that no file can have")
+
+
+def test_a_disk_without_room_is_told_before_anything_is_written(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    archive = _archive(folder.parent / "faces.zip", (NAME, _face()))
+    opened = open_dataset(str(folder), folder.parent / "storage")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9 - 1000, 1000))
+    with pytest.raises(UserError, match=r"need 0.0 GB at 64 pixels.*0.0 GB free.*UTKFACE_MT_RUNS"):
+        open_pixels(opened, opened.faces, 64)
+    assert not list(opened.storage.glob("*.npy"))
+    _refused(archive, "does not fit on the disk")
 
 
 @pytest.mark.slow
