@@ -168,6 +168,16 @@ def _tar_members(archive: Path) -> Iterator[tuple[str, int, int, IO[bytes]]]:
                 raise UserError(f"{archive}: {info.name} is a link; the archive is not used.")
             if info.isfile() and _is_picture(info.name):
                 yield info.name, info.size, 0, container.extractfile(info)
+        _read_to_the_end(container.fileobj, archive)
+
+
+def _read_to_the_end(stream: IO[bytes], archive: Path) -> None:
+    """Reads what follows the last member, since only then a compressed stream compares its checksum."""
+    read = 0
+    while block := stream.read(1 << 20):
+        read += len(block)
+        if read > MOST_RATIO * archive.stat().st_size:
+            raise UserError(f"{archive} goes on without end after its last member; it is not used.")
 
 
 def _check_count(members: int, archive: Path) -> None:
