@@ -2,6 +2,7 @@
 
 import io
 import json
+import resource
 from pathlib import Path
 
 import pandas as pd
@@ -56,3 +57,5 @@ def test_two_whole_runs_of_one_seed_are_alike_another_seed_differs_and_raw_data_
     other = _run(tmp_path / "other", data, monkeypatch, only="03", seed=1)
     assert _histories(other)[1] != _histories(first)[1]
     assert _digests(data) == before
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # kilobytes, of any kernel
+    assert 200_000 < largest < 4_000_000  # what the sample profile promises
