@@ -83,11 +83,12 @@ def build_backbone(
             network.load_weights(file)
         except (ValueError, OSError) as error:
             raise UserError(
-                f"{file} does not fit {backbone.title} at width {width:g}: {str(error).splitlines()[0]}"
+                f"{file} does not fit {backbone.title} at width {width:g} ({str(error).splitlines()[0]}). Give "
+                "weights of that network, saved without its classifier."
             ) from error
         broken = [weight.path for weight in network.weights if not np.isfinite(weight.numpy()).all()]
         if broken:
-            raise UserError(f"{file} holds values that are no numbers, first in {broken[0]}; it is not used.")
+            raise UserError(f"{file} holds values that are no numbers, first in {broken[0]}. Give another file.")
     return network
 
 
