@@ -32,7 +32,8 @@ def learned(*names: str, profile: str = PROFILE) -> str:
         if name in published:
             lines.append(f"- Published, {get_row(name).title}: {_scores(published[name])}.")
         if name in measured:
-            lines.append(f"- Ours, {get_row(name).title}: {_scores(measured[name])}{_step(measured[name])}.")
+            title = get_row(name).title.removeprefix("Ours: ")
+            lines.append(f"- Ours, {title}: {_scores(measured[name])}{_step(measured[name])}.")
             lines += _spread(name)
     if not any(name in measured for name in names):
         lines.append(f"- {NOT_MEASURED}")
