@@ -16,25 +16,34 @@ from ..model.augment import get_augment
 from ..results import Result
 from .style import BLUE, GREY, ORANGE, new_axes, picture_grid
 
+FEW = 4  # curves that the five colours of the style and a legend inside the panel can carry
+
 
 def learning_curves(results: Mapping[str, Result]) -> Figure:
-    """Training (dashed) and validation (solid) loss by epoch, and the parts of the validation loss.
+    """Training (dashed) and validation (solid) loss by epoch, and the parts of both.
+
+    Losses of different age heads are of different kinds, so that their heights cannot be compared.
 
     Args:
         results: label to result.
     """
-    figure, panels = plt.subplots(1, 3, figsize=(12, 3.6))
+    many = len(results) > FEW
+    figure, panels = plt.subplots(1, 3, figsize=(12, 4.6 if many else 3.6))
+    colours = sns.color_palette("colorblind", len(results)) if many else [f"C{number}" for number in range(FEW)]
     names = (("loss", "both losses, weighted"), ("age_loss", "age loss"), ("gender_loss", "gender loss"))
     for axes, (name, title) in zip(panels, names, strict=True):
-        for number, (label, result) in enumerate(results.items()):
+        for colour, (label, result) in zip(colours, results.items(), strict=False):
             table = pd.DataFrame(result.history, index=range(1, len(result.history) + 1))
-            axes.plot(table[f"val_{name}"], color=f"C{number}", label=label)
-            axes.plot(table[name], color=f"C{number}", linestyle="--", alpha=0.7)
+            axes.plot(table[f"val_{name}"], color=colour, label=label)
+            axes.plot(table[name], color=colour, linestyle="--", alpha=0.7)
         axes.set(xlabel="epoch", ylabel="loss", title=title.capitalize())
         axes.xaxis.get_major_locator().set_params(integer=True)
     panels[0].plot([], [], color=GREY, label="validation")
     panels[0].plot([], [], color=GREY, linestyle="--", label="training")
-    panels[0].legend(fontsize=9)
+    if many:
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=10)
+    else:
+        panels[0].legend(fontsize=9)
     return figure
 
 
