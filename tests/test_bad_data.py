@@ -131,6 +131,7 @@ def test_a_name_that_is_not_utf8_is_reported(place: bytes, folder: Path):
     assert _problem(folder)
 
 
+@pytest.mark.slow
 def test_a_large_folder_without_pictures_is_refused_soon(tmp_path: Path):
     for number in range(100_000):
         os.mknod(tmp_path / f"{number}.txt")

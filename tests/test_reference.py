@@ -89,6 +89,7 @@ def test_collecting_keeps_rows_that_this_run_does_not_have(workspace, reference:
         collect(tmp_path / "empty", tmp_path / "nothing", reference)
 
 
+@pytest.mark.slow
 def test_a_row_trained_again_gives_the_same_figures(workspace, monkeypatch: pytest.MonkeyPatch):
     result = run(workspace, baseline_experiment(workspace), row="03_baseline")
     predictions = workspace.store.predictions(result, "test")
@@ -149,6 +150,7 @@ def bundled(workspace, model_folder: Path) -> Path:
     return model_folder
 
 
+@pytest.mark.slow
 def test_a_bundled_model_predicts_what_the_trained_network_predicts(workspace, bundled: Path):
     model = load_model(bundled)
     faces = workspace.part("test")
@@ -161,6 +163,7 @@ def test_a_bundled_model_predicts_what_the_trained_network_predicts(workspace, b
     assert (table["age"] <= table["age_high"]).all()
 
 
+@pytest.mark.slow
 def test_bundled_weights_are_half_precision_and_fit_plain_keras(bundled: Path):
     from utkface_mt.backend import keras
 
@@ -176,6 +179,7 @@ def test_bundled_weights_are_half_precision_and_fit_plain_keras(bundled: Path):
     assert kinds == {np.dtype(np.float16)}
 
 
+@pytest.mark.slow
 def test_a_damaged_model_is_refused(bundled: Path, tmp_path: Path):
     copy = tmp_path / "model"
     copy.mkdir()
@@ -189,6 +193,7 @@ def test_a_damaged_model_is_refused(bundled: Path, tmp_path: Path):
         load_model(copy)
 
 
+@pytest.mark.slow
 def test_evaluation_reports_every_race_and_agrees_with_the_scores(workspace, bundled: Path):
     model = load_model(bundled)
     report = evaluate(workspace.dataset, model)
@@ -199,6 +204,7 @@ def test_evaluation_reports_every_race_and_agrees_with_the_scores(workspace, bun
     json.dumps(report)
 
 
+@pytest.mark.slow
 def test_pictures_that_cannot_be_predicted_are_named(bundled: Path, tmp_path: Path):
     model = load_model(bundled)
     Image.new("RGB", (200, 150)).save(tmp_path / "oblong.png")

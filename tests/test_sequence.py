@@ -87,6 +87,7 @@ def test_a_second_run_is_refused_while_the_first_one_works(repository: Path, run
     assert "was killed; this run goes on" in output
 
 
+@pytest.mark.slow
 def test_the_kernels_of_a_run_say_that_they_belong_to_it(repository: Path, runs: Path, faces_folder: Path):
     opened = "from utkface_mt.workspace import open_workspace; open_workspace(profile, data);"
     locked = "from utkface_mt import locks; print('locks held:', len(locks._kept))"
