@@ -270,6 +270,7 @@ def test_every_figure_of_the_reference_can_be_drawn_and_is_the_one_in_images(tmp
             assert difference.mean() < 2, path.name
 
 
+@pytest.mark.slow
 def test_the_model_in_the_box_is_small_and_answers_on_the_command_line(
     faces_folder: Path, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ):

@@ -70,6 +70,7 @@ def test_a_failure_is_told_successes_are_kept_and_a_second_run_resumes(
     assert (done / "01_one.html").exists()
 
 
+@pytest.mark.slow
 def test_a_second_run_is_refused_while_the_first_one_works(repository: Path, runs: Path, faces_folder: Path):
     _notebook(repository / "notebooks", "01_one", "print(1)")
     command = "import sys, time; from pathlib import Path; from utkface_mt.locks import holding, lock_path\n"

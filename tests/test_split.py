@@ -25,7 +25,7 @@ def _table(count: int, seed: int) -> pd.DataFrame:
     return table.assign(cluster=cluster)
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(st.integers(600, 1500), st.integers(0, 10_000))
 def test_no_cluster_is_divided_and_strata_keep_their_shares(count: int, seed: int):
     faces = _table(count, seed)
