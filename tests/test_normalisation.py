@@ -60,6 +60,7 @@ def test_normalisation_that_no_convolution_precedes_stays_and_is_still_frozen():
     assert np.allclose(folded(PICTURES, training=True), expected, atol=1e-4 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_a_saved_folded_model_loads_and_predicts_the_same(tmp_path: Path):
     folded = freeze_statistics(_disturbed(build_backbone("mobilenet_v2", 0.35, 64, "none")))
     folded.save(tmp_path / "backbone.keras")

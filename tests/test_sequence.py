@@ -98,6 +98,7 @@ def test_the_kernels_of_a_run_say_that_they_belong_to_it(repository: Path, runs:
     assert cells[-1].outputs[0].text == "locks held: 1\n"
 
 
+@pytest.mark.slow
 def test_a_cell_that_takes_too_long_is_stopped_and_named(repository: Path, runs: Path, faces_folder: Path):
     _notebook(repository / "notebooks", "01_one", "import time; time.sleep(60)")
     with pytest.raises(UserError, match=r"01_one.ipynb: a cell took longer than 2 s"):

@@ -132,6 +132,7 @@ def test_the_best_epochs_weights_are_kept_and_patience_stops(tmp_path: Path):
     assert all(np.array_equal(one, two) for one, two in zip(weights, model.get_weights(), strict=True))
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_run(tmp_path: Path):
     assert _fit(tmp_path / "a")[0] != _fit(tmp_path / "b", replace(EXPERIMENT, seed=1))[0]
 
@@ -156,11 +157,10 @@ def test_the_files_of_a_batch_are_those_it_was_made_of():
 
 @pytest.mark.filterwarnings("ignore:The model does not have any trainable weights")
 def test_a_run_in_which_nothing_is_learnt_is_stopped(tmp_path: Path):
-    data = _data()
     model = build_heads(3, EXPERIMENT)
     model.trainable = False
     with pytest.raises(UserError, match="Nothing is learnt"):
-        fit(model, data, EXPERIMENT, tmp_path)
+        fit(model, _data(), EXPERIMENT, tmp_path)
 
 
 @pytest.mark.parametrize(("field", "value"), [("ages", 0), ("ages", 117), ("genders", 2), ("genders", -1)])

@@ -102,11 +102,6 @@ def test_weights_that_are_no_numbers_are_refused(value: float, weights: Path, tm
         _load(path)
 
 
-def test_weights_of_another_width_are_refused(weights: Path):
-    with pytest.raises(UserError, match=r"does not fit MobileNetV2 at width 0.5"):
-        build_backbone("mobilenet_v2", 0.5, SIZE, weights_identity(str(weights)), weights)
-
-
 def test_a_truncated_file_is_refused(weights: Path, tmp_path: Path):
     path = _copy(weights, tmp_path)
     path.write_bytes(path.read_bytes()[:100_000])
