@@ -198,10 +198,10 @@ class Profile:
     recipe: Mapping[str, Any] = field(default_factory=dict)
 
 
-LONG_RECIPE = {  # what the validation faces of UTKFace chose; `reference/TRIALS.md` has the figures
+LONG_RECIPE = {  # chosen on validation faces at 128 and 160 pixels; `reference/TRIALS.md` has the figures
     "learning_rate": 3e-4,
     "augment": "strong",
-    "crop": 0.0536,  # the padding, and no more: closer cuts take the hair away
+    "crop": 0.0536,  # the padding, and no more
     "gender_share": 0.6,
     "patience": 100,  # the cosine is followed to its end
 }
