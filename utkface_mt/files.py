@@ -40,16 +40,21 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         if not _is_about(error, path.parent):
             raise
-        raise UserError(
-            f"Cannot write to {path.parent}: {error.strerror or error}. "
-            "Make room there and make it writable, or choose another folder with UTKFACE_MT_RUNS."
-        ) from error
+        raise unwritable(path.parent, error) from error
     finally:
         with contextlib.suppress(OSError):
             if temporary.is_dir():
                 shutil.rmtree(temporary)
             else:
                 temporary.unlink(missing_ok=True)
+
+
+def unwritable(folder: Path, error: OSError) -> UserError:
+    """What the user is told of a folder that cannot be written to."""
+    return UserError(
+        f"Cannot write to {folder}: {error.strerror or error}. "
+        "Make room there and make it writable, or choose another folder with UTKFACE_MT_RUNS."
+    )
 
 
 def _to_disk(path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from .errors import UserError
-from .files import write_json
+from .files import unwritable, write_json
 
 RUNNER = "UTKFACE_MT_RUNNER"  # set for the kernels of a run: which run they belong to
 POLL_SECONDS = 0.2
@@ -114,10 +114,7 @@ def _acquire(path: Path, seconds: float) -> FileLock | None:
     except Timeout:
         return None
     except OSError as error:
-        raise UserError(
-            f"Cannot write to {path.parent}: {error.strerror or error}. Make it writable, or choose another folder "
-            "with UTKFACE_MT_RUNS."
-        ) from error
+        raise unwritable(path.parent, error) from error
     return lock
 
 

@@ -108,11 +108,6 @@ def _examine(folder: Path, path: str) -> tuple[tuple, np.ndarray]:
     return (*readable, age, gender, race, digest, problem), grey
 
 
-def upright(picture: Image.Image) -> Image.Image:
-    """A picture turned as its EXIF orientation says, if it has one."""
-    return ImageOps.exif_transpose(picture)
-
-
 def _read(path: Path) -> bytes:
     """Reads a file's bytes, if it is a file: a pipe or a device could go on without end.
 
@@ -146,4 +141,6 @@ def _small_grey(data: bytes) -> np.ndarray:
             f"the picture is {picture.width} x {picture.height} pixels instead of {CROP_SIZE} x {CROP_SIZE}"
         )
     with picture:
-        return np.asarray(upright(picture).convert("L").resize((GREY_SIZE, GREY_SIZE), Image.Resampling.BOX))
+        return np.asarray(
+            ImageOps.exif_transpose(picture).convert("L").resize((GREY_SIZE, GREY_SIZE), Image.Resampling.BOX)
+        )

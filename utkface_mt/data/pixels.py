@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ..errors import UserError
 from ..files import digest, replacing
 from .dataset import Dataset
-from .index import CROP_SIZE, upright
+from .index import CROP_SIZE
 
 PADDED_SIZE = 224  # pixels: the crops are padded with black from 200, as published
 
@@ -45,7 +45,7 @@ def prepare_picture(picture: Image.Image, size: int, crop: float = 0.0) -> np.nd
 def read_picture(folder: Path, path: str) -> Image.Image:
     """Reads one usable face as an RGB picture of 200 x 200 pixels."""
     with Image.open(folder / path) as picture:
-        return upright(picture).convert("RGB")
+        return ImageOps.exif_transpose(picture).convert("RGB")  # turned as its EXIF orientation says
 
 
 def open_pixels(
