@@ -1,6 +1,7 @@
 """Experiments end to end on tiny pictures: cached by content, the test set read for rows only, rows built on rows."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from utkface_mt.experiment import load_network, predict_part, run, run_constant
 from utkface_mt.files import read_json
 from utkface_mt.ladder import baseline_experiment, require_row, row_experiment
 from utkface_mt.results import Result, results_table
-from utkface_mt.rows import ROWS, get_row
+from utkface_mt.rows import ROWS, full_recipe, get_row
 from utkface_mt.workspace import open_workspace, training_code_version, write_manifest
 
 
@@ -144,3 +145,8 @@ def test_the_code_version_ignores_comments_and_docstrings(tmp_path):
     three.write_text("def f():\n    return 2\n")
     assert _code_only(one) == _code_only(two) != _code_only(three)
     assert len(training_code_version()) == 16
+
+
+def test_the_users_number_of_epochs_goes_for_every_row(faces_folder: Path, runs: Path):
+    opened = open_workspace("cpu", str(faces_folder), epochs=1)
+    assert opened.start.epochs == opened.profile.head_epochs == full_recipe(opened.profile)["epochs"] == 1
