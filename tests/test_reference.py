@@ -1,6 +1,7 @@
 """What a run measured: collected, read back, reproduced, bundled and used."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -209,7 +210,12 @@ def test_pictures_that_cannot_be_predicted_are_named(bundled: Path, tmp_path: Pa
     model = load_model(bundled)
     Image.new("RGB", (200, 150)).save(tmp_path / "oblong.png")
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 no picture")
-    for name, message in (("oblong.png", "200 x 150"), ("broken.jpg", "broken.jpg cannot be read"), ("none", "exist")):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    cases = (
+        *(("oblong.png", "oblong.png: .*200 x 150"), ("broken.jpg", "broken.jpg cannot be read")),
+        *(("pipe.jpg", "pipe.jpg cannot be read as a picture .it is no file"), ("none", "exist")),
+    )
+    for name, message in cases:
         with pytest.raises(UserError, match=message):
             predict_files([tmp_path / name], model)
     grey = Image.new("L", (100, 100), 128)

@@ -1,5 +1,6 @@
 """The bundled model on aligned faces: ages with intervals, genders with probabilities."""
 
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from .backend import keras, tf
 from .config import Experiment
 from .data.batches import AgeScale, prediction_views
 from .data.dataset import Dataset
-from .data.index import CROP_SIZE, list_pictures
+from .data.index import CROP_SIZE, list_pictures, read_file
 from .data.pixels import prepare_picture, read_picture
 from .errors import UserError
 from .evaluation.calibration import AgeInterval, GenderCalibration
@@ -25,6 +26,7 @@ from .model.weights import BUNDLED_MODEL
 
 BATCH = 64
 PARTS = ("backbone", "heads")
+NOT_SQUARE = "a picture of {} x {} pixels is no crop like UTKFace's, which are square, 200 x 200."
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,7 @@ class FaceModel:
     def _prepare(self, picture: Image.Image | np.ndarray) -> np.ndarray:
         image = picture if isinstance(picture, Image.Image) else Image.fromarray(np.asarray(picture, np.uint8))
         if image.width != image.height:
-            raise UserError(
-                f"A picture is {image.width} x {image.height} pixels; give square crops like UTKFace's, 200 x 200."
-            )
+            raise UserError(NOT_SQUARE.format(*image.size))
         if image.width != CROP_SIZE:
             image = image.convert("RGB").resize((CROP_SIZE, CROP_SIZE), Image.Resampling.LANCZOS)
         return prepare_picture(image, self.experiment.image_size, self.experiment.crop)
@@ -191,7 +191,10 @@ def _pictures(path: Path) -> list[Path]:
 
 def _open(path: Path) -> Image.Image:
     try:
-        with Image.open(path) as picture:
-            return ImageOps.exif_transpose(picture).convert("RGB")
+        with Image.open(io.BytesIO(read_file(path))) as opened:
+            picture = ImageOps.exif_transpose(opened).convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UserError(f"{path} cannot be read as a picture ({error}). Leave it out, or save it as JPEG.") from error
+    if picture.width != picture.height:
+        raise UserError(f"{path}: {NOT_SQUARE.format(*picture.size)} Leave it out, or cut it.")
+    return picture

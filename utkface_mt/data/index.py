@@ -90,7 +90,7 @@ def _examine(folder: Path, path: str) -> tuple[tuple, np.ndarray]:
     grey = np.zeros((GREY_SIZE, GREY_SIZE), np.uint8)
     try:
         age, gender, race = parse_name(name)
-        data = _read(folder / path)
+        data = read_file(folder / path)
         digest = hashlib.sha256(data).hexdigest()
         grey = _small_grey(data)
         path.encode()
@@ -108,7 +108,7 @@ def _examine(folder: Path, path: str) -> tuple[tuple, np.ndarray]:
     return (*readable, age, gender, race, digest, problem), grey
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
     """Reads a file's bytes, if it is a file: a pipe or a device could go on without end.
 
     Raises:
