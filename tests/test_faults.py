@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -222,30 +223,32 @@ def test_a_network_killed_in_the_middle_of_epochs_goes_on_bit_for_bit(tmp_path: 
     assert int(memory) < 4_000_000  # kilobytes: what the sample profile promises
 
 
-@pytest.fixture
+@contextmanager
 def no_room() -> Iterator[None]:
-    """No file may grow beyond some kilobytes: writing fails as it does on a full disk."""
+    """No file may grow beyond some kilobytes, as on a full disk; around one write, for pytest's log is a file too."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_full_disk_is_told_and_the_old_file_stays(tmp_path: Path, no_room: None):
+def test_a_full_disk_is_told_and_the_old_file_stays(tmp_path: Path):
     path = tmp_path / "results.json"
     write_json(path, ["old"])
-    with pytest.raises(UserError, match=r"Cannot write to .*Make room there"):
+    with pytest.raises(UserError, match=r"Cannot write to .*Make room there"), no_room():
         write_json(path, ["new"] * 10_000)
     assert json.loads(path.read_text()) == ["old"]
     assert [file.name for file in tmp_path.iterdir()] == ["results.json"]
 
 
-def test_a_checkpoint_that_does_not_fit_is_told_and_the_one_before_stays(tmp_path: Path, no_room: None):
+def test_a_checkpoint_that_does_not_fit_is_told_and_the_one_before_stays(tmp_path: Path):
     path = tmp_path / "epoch-0001.npz"
     path.write_bytes(b"old")
-    with pytest.raises(UserError, match="Cannot write"), replacing(path) as temporary:
+    with pytest.raises(UserError, match="Cannot write"), no_room(), replacing(path) as temporary:
         np.savez(temporary, np.zeros(100_000))
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["epoch-0001.npz"]
