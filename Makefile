@@ -62,7 +62,8 @@ readme: setup ## For maintainers: renew tables and figures of README and docs fr
 	$(BIN)/python -m utkface_mt.measured_figures
 
 lock: ## For maintainers: renew requirements.lock (needs uv)
-	uv pip compile --universal --generate-hashes --python-version 3.11 --extra notebooks --extra test \
+	uv pip compile --universal --generate-hashes --python-version 3.11 --extra notebooks --extra photos --extra export \
+	    --extra tensorboard --extra docs --extra test \
 	    --no-emit-index-url --custom-compile-command "make lock" pyproject.toml -o requirements.lock
 
 clean: ## Remove the environment and everything that runs produced

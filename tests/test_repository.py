@@ -37,7 +37,7 @@ LAYERS = (
         "evaluation",
     ),
     *("rows", "results", "measured", "learned", "workspace", "experiment", "ladder", "search_workers"),
-    *("reproduce", "inference", "bundle", "figures", "measured_tables"),
+    *("reproduce", "inference", "photos", "bundle", "figures", "measured_tables"),
     *("measured_figures", "report"),
     *("benchmark", "collect", "readme", "sequence", "publish"),
     "cli",
@@ -166,7 +166,8 @@ def test_the_lock_holds_what_pyproject_asks_for():
     for name, version in re.findall(r"^([a-z0-9._-]+)==([^\s;\\]+)", lock, re.MULTILINE):
         pinned.setdefault(name.replace("_", "-"), []).append(version)
     extras = project["optional-dependencies"]
-    for text in [*project["dependencies"], *extras["notebooks"], *extras["test"]]:
+    locked = [text for name, texts in extras.items() if name != "gpu" for text in texts]
+    for text in [*project["dependencies"], *locked]:
         requirement = Requirement(text)
         versions = pinned[requirement.name.lower().replace("_", "-")]
         assert all(requirement.specifier.contains(version) for version in versions)

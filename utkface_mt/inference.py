@@ -1,6 +1,5 @@
 """The bundled model on aligned faces: ages with intervals, genders with probabilities."""
 
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageOps
+from PIL import Image
 
 from .backend import keras, tf
 from .config import Experiment
 from .data.batches import AgeScale, prediction_views
 from .data.dataset import Dataset
-from .data.index import CROP_SIZE, list_pictures, read_file
+from .data.index import CROP_SIZE
 from .data.pixels import prepare_picture, read_picture
 from .errors import UserError
 from .evaluation.calibration import AgeInterval, GenderCalibration
@@ -26,6 +25,7 @@ from .model.weights import BUNDLED_MODEL
 
 BATCH = 64
 PARTS = ("backbone", "heads")
+ANSWERS = ("age", "age_low", "age_high", "gender", "probability_female")
 NOT_SQUARE = "a picture of {} x {} pixels is no crop like UTKFace's, which are square, 200 x 200."
 
 
@@ -61,8 +61,7 @@ class FaceModel:
             UserError: if a picture is not square.
         """
         tables = [self._predict_batch(batch) for batch in _batches(map(self._prepare, pictures))]
-        columns = ["age", "age_low", "age_high", "gender", "probability_female"]
-        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(ANSWERS))
 
     def _prepare(self, picture: Image.Image | np.ndarray) -> np.ndarray:
         image = picture if isinstance(picture, Image.Image) else Image.fromarray(np.asarray(picture, np.uint8))
@@ -159,42 +158,3 @@ def _scores(table: pd.DataFrame) -> dict[str, float]:
     scores = score(table)
     names = ("age_mae", "age_rmse", "gender_accuracy", "gender_f1_weighted")
     return {"n": len(table), **{name: scores[name] for name in names}}
-
-
-def predict_files(paths: list[Path], model: FaceModel | None = None) -> pd.DataFrame:
-    """Predicts picture files of aligned faces.
-
-    Args:
-        paths: pictures, or folders whose pictures are taken.
-        model: the bundled one by default.
-
-    Returns:
-        A row a file: `file`, `face` (1: a crop holds one face), and the columns of `FaceModel.predict`.
-
-    Raises:
-        UserError: if a path does not exist or a file is no picture.
-    """
-    files = [file for path in paths for file in _pictures(path)]
-    answers = (model or load_model()).predict(map(_open, files))
-    answers.insert(0, "face", 1)
-    answers.insert(0, "file", [str(file) for file in files])
-    return answers
-
-
-def _pictures(path: Path) -> list[Path]:
-    if path.is_dir():
-        return [path / name for name, _, _ in list_pictures(path)]
-    if not path.exists():
-        raise UserError(f"{path} does not exist. Give pictures, or folders of pictures.")
-    return [path]
-
-
-def _open(path: Path) -> Image.Image:
-    try:
-        with Image.open(io.BytesIO(read_file(path))) as opened:
-            picture = ImageOps.exif_transpose(opened).convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} cannot be read as a picture ({error}). Leave it out, or save it as JPEG.") from error
-    if picture.width != picture.height:
-        raise UserError(f"{path}: {NOT_SQUARE.format(*picture.size)} Leave it out, or cut it.")
-    return picture

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from .. import __version__
 from ..errors import UserError
-from . import faces, maintenance, training
+from . import data, maintenance, model, training
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"utkface_mt {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for group in (training, faces, maintenance):
+    for group in (training, data, model, maintenance):
         group.add_verbs(verbs)
     for verb in verbs.choices.values():
         verb.add_argument("--debug", action="store_true", help="show the traceback of an error")

@@ -8,11 +8,12 @@ from ..config import runs_root
 
 
 def add_verbs(verbs: Any) -> None:
-    """Adds `bench`, `publish`, `collect` and `bundle`."""
+    """Adds `bench`, `publish`, `collect`, `bundle` and `margins`."""
     _add_bench(verbs)
     _add_publish(verbs)
     _add_collect(verbs)
     _add_bundle(verbs)
+    _add_margins(verbs)
 
 
 def _add_bench(verbs: Any) -> None:
@@ -90,4 +91,29 @@ def _bundle(options: argparse.Namespace) -> int:
 
     workspace = open_workspace(PROFILE, options.data, options.weights)
     print(bundle(workspace, require_row(workspace, options.row)).round(4).to_string())
+    return 0
+
+
+def _add_margins(verbs: Any) -> None:
+    margins = verbs.add_parser(
+        "margins",
+        help="for maintainers: measure how UTKFace's crops are cut",
+        description="Measures where eyes, nose and mouth lie in UTKFace's crops, and what other margins cost, and "
+        "writes both into utkface_mt/reference/alignment.json.",
+    )
+    margins.add_argument("--data", required=True, help="the data the bundled model was trained on")
+    margins.add_argument("--weights", default="", help="the weights it started from")
+    margins.set_defaults(verb=_margins)
+
+
+def _margins(options: argparse.Namespace) -> int:
+    from ..inference import load_model
+    from ..measured import PROFILE
+    from ..photos.margins import measure_alignment
+    from ..workspace import open_workspace
+    from .progress import progress_bar
+
+    workspace = open_workspace(PROFILE, options.data, options.weights)
+    with progress_bar("Finding faces in crops") as progress:
+        print(json.dumps(measure_alignment(workspace, load_model(), progress), indent=2))
     return 0

@@ -1,0 +1,113 @@
+"""The verbs that use the bundled model: scores on labelled faces, and what it says of photos."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from ..config import runs_root
+
+
+def add_verbs(verbs: Any) -> None:
+    """Adds `evaluate` and `predict`."""
+    _add_evaluate(verbs)
+    _add_predict(verbs)
+
+
+def _add_evaluate(verbs: Any) -> None:
+    evaluate = verbs.add_parser(
+        "evaluate",
+        help="score the bundled model on labelled faces",
+        description="Predicts UTKFace-named crops with the bundled model and compares with the labels in their names.",
+    )
+    evaluate.add_argument("data", help="a folder, .zip or .tar.gz of UTKFace crops, or sample")
+    evaluate.add_argument("--json", action="store_true", help="print the scores as JSON")
+    evaluate.set_defaults(verb=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from ..data.dataset import open_dataset
+    from ..inference import evaluate
+
+    report = evaluate(open_dataset(options.data, runs_root() / "cache"))
+    if options.json:
+        print(json.dumps(report, indent=2))
+        return 0
+    for name, scores in {"all": report, **report.pop("by_race")}.items():
+        age = f"age MAE {scores['age_mae']:.2f}, RMSE {scores['age_rmse']:.2f} years"
+        gender = (
+            f"gender accuracy {100 * scores['gender_accuracy']:.1f} %, F1 {100 * scores['gender_f1_weighted']:.1f} %"
+        )
+        print(f"{name:<8} {scores['n']:>6} faces  {age}  {gender}")
+    return 0
+
+
+def _add_predict(verbs: Any) -> None:
+    predict = verbs.add_parser(
+        "predict",
+        help="age and gender of the faces in photos",
+        description="Finds the faces in photos, cuts them like UTKFace's crops, and predicts age and gender with the "
+        "bundled model. The gender is one of two labels that other people gave, not what a person is.",
+    )
+    predict.add_argument("paths", nargs="+", metavar="PATH", help="photos, or folders of photos")
+    predict.add_argument(
+        "--aligned", action="store_true", help="the pictures are cut like UTKFace's crops: no face has to be found"
+    )
+    predict.add_argument("--csv", default="", metavar="FILE", help="write the table here as well")
+    predict.add_argument(
+        "--details", action="store_true", help="add each face's box, the detector's confidence, and a note"
+    )
+    predict.add_argument("--annotate", default="", metavar="DIR", help="write copies with boxes and labels here")
+    predict.add_argument(
+        "--confidence", type=float, default=0.8, metavar="C", help="leave out faces less sure than this, 0 to 1"
+    )
+    predict.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="processes that read photos and find faces; each takes a GB"
+    )
+    predict.set_defaults(verb=_predict)
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from ..errors import UserError
+    from ..files import replacing
+    from ..photos.annotate import write_annotated
+    from ..photos.predict import COLUMNS, predict_files
+    from .progress import progress_bar
+
+    if options.jobs < 1 or not 0 <= options.confidence <= 1:
+        raise UserError("--jobs should be 1 or more, and --confidence from 0 to 1.")
+    paths = [Path(path) for path in options.paths]
+
+    def each(file: Path, rows: Any) -> None:
+        if options.annotate:
+            write_annotated(file, rows, paths, Path(options.annotate))
+
+    with progress_bar("Looking at photos") as progress:
+        table = predict_files(
+            paths,
+            aligned=options.aligned,
+            confidence=options.confidence,
+            jobs=options.jobs,
+            progress=progress,
+            each=each,
+        )
+    shown = table if options.details else table[list(COLUMNS)]
+    if options.csv:
+        with replacing(Path(options.csv)) as temporary:
+            shown.to_csv(temporary, index=False)
+    print(shown.round(3).to_string(index=False, na_rep=""))
+    return _say_what_is_missing(table)
+
+
+def _say_what_is_missing(table: Any) -> int:
+    """Names the files without an answer; the exit code is 1 if none could be read at all."""
+    from ..photos.predict import NO_FACE, NOT_READ
+
+    for _, row in table[table["gender"] == NOT_READ].iterrows():
+        print(f"{row['file']}: {row['note']}", file=sys.stderr)
+    without = int((table["gender"] == NO_FACE).sum())
+    if without:
+        print(f"No face was found in {without} of {table['file'].nunique()} files.", file=sys.stderr)
+    return int((table["gender"] == NOT_READ).all())

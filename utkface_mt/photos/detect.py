@@ -1,0 +1,95 @@
+"""Finding faces with MTCNN, whose weights come with the package `mtcnn`.
+
+Zhang et al., "Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks", 2016.
+"""
+
+import functools
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..backend import tf
+from ..errors import UserError
+from ..streams import stderr_to
+from .align import LANDMARKS, cut_face
+
+DETECTION_SIDE = 1600  # pixels: the longer side of what the detector sees
+SMALLEST_FACE = 20  # pixels of that: about 1/80 of the photo's longer side
+CONFIDENCE = 0.8
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face in a photo.
+
+    Attributes:
+        box: left, top, right and bottom in the photo's pixels.
+        landmarks: float64 `[5, 2]`, x and y of eyes, nose and mouth corners in the photo's pixels.
+        confidence: how sure the detector is, from 0 to 1.
+        crop: the face cut like UTKFace's crops, 200 x 200 pixels.
+    """
+
+    box: tuple[float, float, float, float]
+    landmarks: np.ndarray
+    confidence: float
+    crop: Image.Image
+
+
+def find_faces(photo: Image.Image, confidence: float = CONFIDENCE) -> list[Face]:
+    """Finds the faces in a photo and cuts them like UTKFace's crops.
+
+    Args:
+        photo: RGB, upright, of any size. Faces narrower than about 1/80 of its longer side are not found.
+        confidence: faces the detector is less sure of are left out, from 0 to 1.
+
+    Returns:
+        The faces, from the largest to the smallest.
+
+    Raises:
+        UserError: if the package `mtcnn` is not installed.
+    """
+    photo = photo.convert("RGB")
+    faces = [Face(*found, cut_face(photo, found[1])) for found in locate(photo, confidence)]
+    return sorted(faces, key=_area, reverse=True)
+
+
+def locate(photo: Image.Image, confidence: float = CONFIDENCE) -> list[tuple[tuple, np.ndarray, float]]:
+    """The detector's answers: (box, landmarks, confidence) of each face, as `Face` holds them, in no order."""
+    seen = photo.copy()
+    seen.thumbnail((DETECTION_SIDE, DETECTION_SIDE), Image.Resampling.LANCZOS)
+    scale = np.array(photo.size) / seen.size
+    found = []
+    for answer in _detect(np.asarray(seen)):
+        if answer["confidence"] >= confidence:
+            box = tuple((np.array(answer["box"], np.float64) * np.tile(scale, 2)).tolist())
+            landmarks = np.array([answer["keypoints"][name] for name in LANDMARKS], np.float64) * scale
+            found.append((box, landmarks, float(answer["confidence"])))
+    return found
+
+
+def _area(face: Face) -> float:
+    left, top, right, bottom = face.box
+    return (right - left) * (bottom - top)
+
+
+def _detect(pixels: np.ndarray) -> list[dict[str, Any]]:
+    if min(pixels.shape[:2]) < SMALLEST_FACE:
+        return []
+    return _detector().detect_faces(pixels, box_format="xyxy", min_face_size=SMALLEST_FACE)
+
+
+@functools.cache
+def _detector() -> Any:
+    try:
+        with stderr_to(os.devnull):
+            from mtcnn import MTCNN
+    except ImportError:
+        raise UserError(
+            "Finding faces needs the package mtcnn: pip install 'utkface_mt[photos]'. "
+            "Pictures that are cut like UTKFace's crops need none: give --aligned."
+        ) from None
+    device = "GPU:0" if tf.config.list_logical_devices("GPU") else "CPU:0"
+    return MTCNN(device=device)
