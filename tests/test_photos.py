@@ -163,7 +163,7 @@ def test_drawn_faces_are_found_upright_and_in_order_of_size(photos: Path):
     wall.paste(tilted.crop, (100, 100))
     (upright,) = find_faces(wall)  # found again in its crop, which shows it as UTKFace would
     eyes = upright.landmarks[1] - upright.landmarks[0]
-    assert abs(np.degrees(np.arctan2(eyes[1], eyes[0]))) < 5
+    assert abs(np.degrees(np.arctan2(eyes[1], eyes[0]))) < 10
     assert np.abs(upright.landmarks - 100 - crop_landmarks()).mean() < 8
     assert find_faces(Image.new("RGB", (5, 5))) == []
 
