@@ -8,12 +8,13 @@ from ..config import runs_root
 
 
 def add_verbs(verbs: Any) -> None:
-    """Adds `bench`, `publish`, `collect`, `bundle` and `margins`."""
+    """Adds `bench`, `publish`, `collect`, `bundle`, `margins` and `measure-exports`."""
     _add_bench(verbs)
     _add_publish(verbs)
     _add_collect(verbs)
     _add_bundle(verbs)
     _add_margins(verbs)
+    _add_measure_exports(verbs)
 
 
 def _add_bench(verbs: Any) -> None:
@@ -116,4 +117,28 @@ def _margins(options: argparse.Namespace) -> int:
     workspace = open_workspace(PROFILE, options.data, options.weights)
     with progress_bar("Finding faces in crops") as progress:
         print(json.dumps(measure_alignment(workspace, load_model(), progress), indent=2))
+    return 0
+
+
+def _add_measure_exports(verbs: Any) -> None:
+    measure = verbs.add_parser(
+        "measure-exports",
+        help="for maintainers: measure every exported file",
+        description="Measures the ranges that int8 needs on training faces, writes every format and precision, and "
+        "compares each with the bundled model on the test faces. Writes into utkface_mt/reference/.",
+    )
+    measure.add_argument("--data", required=True, help="the data the bundled model was trained on")
+    measure.add_argument("--weights", default="", help="the weights it started from")
+    measure.set_defaults(verb=_measure_exports)
+
+
+def _measure_exports(options: argparse.Namespace) -> int:
+    from ..export.measure import measure_exports
+    from ..measured import PROFILE
+    from ..workspace import open_workspace
+    from .progress import progress_bar
+
+    workspace = open_workspace(PROFILE, options.data, options.weights)
+    with progress_bar("Exporting and comparing") as progress:
+        print(json.dumps(measure_exports(workspace, progress), indent=2))
     return 0

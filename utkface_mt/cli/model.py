@@ -1,4 +1,4 @@
-"""The verbs that use the bundled model: scores on labelled faces, and what it says of photos."""
+"""The verbs that use the bundled model: scores on labelled faces, what it says of photos, other runtimes."""
 
 import argparse
 import json
@@ -9,9 +9,10 @@ from ..config import runs_root
 
 
 def add_verbs(verbs: Any) -> None:
-    """Adds `evaluate` and `predict`."""
+    """Adds `evaluate`, `predict` and `export`."""
     _add_evaluate(verbs)
     _add_predict(verbs)
+    _add_export(verbs)
 
 
 def _add_evaluate(verbs: Any) -> None:
@@ -111,3 +112,31 @@ def _say_what_is_missing(table: Any) -> int:
     if without:
         print(f"No face was found in {without} of {table['file'].nunique()} files.", file=sys.stderr)
     return int((table["gender"] == NOT_READ).all())
+
+
+def _add_export(verbs: Any) -> None:
+    export = verbs.add_parser(
+        "export",
+        help="write the bundled model for another runtime",
+        description="Writes the bundled model as LiteRT, ONNX or SavedModel: one graph that takes raw crops, uint8 RGB "
+        "[n, 200, 200, 3], prepares them itself, and gives age in years and probability_female.",
+    )
+    export.add_argument("--to", required=True, choices=("litert", "onnx", "saved-model"), help="the format")
+    export.add_argument(
+        "--precision", default="float32", choices=("float32", "float16", "int8"), help="float32 by default"
+    )
+    export.add_argument("--out", required=True, metavar="PATH", help="the file to write; a folder for saved-model")
+    export.set_defaults(verb=_export)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from ..export.formats import export_model
+    from ..model.weights import BUNDLED_MODEL
+
+    path = export_model(options.to, Path(options.out), options.precision)
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    print(f"{path}: {sum(file.stat().st_size for file in files) / 1e6:.2f} MB")
+    print(f"For non-commercial research only, as UTKFace is: {BUNDLED_MODEL.name}/LICENSE in the package.")
+    return 0

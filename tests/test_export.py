@@ -1,0 +1,108 @@
+"""The exported graph gives the model's answers in every format, from raw crops."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from utkface_mt.cli import main
+from utkface_mt.config import Experiment
+from utkface_mt.data.batches import AgeScale
+from utkface_mt.data.drawing import draw_face, sample_traits
+from utkface_mt.data.pixels import prepare_picture
+from utkface_mt.errors import UserError
+from utkface_mt.evaluation.calibration import AgeInterval, GenderCalibration
+from utkface_mt.export import precision
+from utkface_mt.export.formats import PRECISIONS, export_model
+from utkface_mt.export.graph import CropsToPictures, exported_graph
+from utkface_mt.export.measure import EXPORTS
+from utkface_mt.export.runtimes import open_exported
+from utkface_mt.files import read_json
+from utkface_mt.inference import FaceModel, load_model
+from utkface_mt.model.network import build_network
+
+SUFFIXES = {"litert": ".tflite", "onnx": ".onnx", "saved-model": ""}
+CHOICES = [(to, name) for to, names in PRECISIONS.items() for name in names]
+TOLERANCES = {"float32": (0.05, 1e-3), "float16": (2.0, 0.03), "int8": (12.0, 0.4)}  # years, probability; one face
+
+
+@pytest.fixture(scope="module")
+def crops() -> np.ndarray:
+    generator = np.random.default_rng(3)
+    faces = [sample_traits(age, age % 2, age % 5, generator) for age in (2, 15, 31, 48, 77)]
+    return np.stack([np.asarray(draw_face(traits).convert("RGB")) for traits in faces])
+
+
+@pytest.mark.parametrize(("size", "crop"), [(96, 0.0), (128, 0.0536), (160, 0.1), (224, 0.0)])
+def test_crops_are_prepared_as_everywhere_else(crops: np.ndarray, size: int, crop: float):
+    layer = CropsToPictures(Experiment(image_size=size, crop=crop))
+    made = np.asarray(layer(crops))
+    from PIL import Image
+
+    expected = np.stack([prepare_picture(Image.fromarray(face), size, crop) for face in crops]).astype(float)
+    assert np.abs(made - expected).max() <= 1
+    assert (made != expected).mean() < 1e-3
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {"age_head": "regression"},
+        {"age_head": "distribution", "flip_average": True},
+        {"age_head": "distribution", "age_decoding": "median", "flip_average": True, "crop": 0.05},
+    ],
+)
+def test_the_graph_answers_as_the_model_does_whatever_its_heads(crops: np.ndarray, choices: dict):
+    experiment = Experiment(width=0.35, weights="none", image_size=64, fine_tune=1.0, **choices)
+    scale = AgeScale(mean=33.0, deviation=20.0)
+    model = FaceModel(experiment, build_network(experiment), scale, AgeInterval(10.0), GenderCalibration(0.8))
+    expected = model.predict(list(crops))
+    answers = exported_graph(model)(crops)
+    assert np.allclose(answers["age"], expected["age"], atol=0.02)
+    assert np.allclose(answers["probability_female"], expected["probability_female"], atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("to", "name"), CHOICES)
+def test_every_format_and_precision_gives_the_models_answers(to: str, name: str, crops: np.ndarray, tmp_path: Path):
+    path = export_model(to, tmp_path / f"model{SUFFIXES[to]}", name)
+    run = open_exported(path)
+    expected = load_model().predict(list(crops))
+    answers = run(crops)
+    years, probability = TOLERANCES[name]
+    assert set(answers) == {"age", "probability_female"}
+    assert np.abs(answers["age"] - expected["age"]).max() < years
+    assert np.abs(answers["probability_female"] - expected["probability_female"]).max() < probability
+    alone = run(crops[:1])
+    assert alone["age"].shape == (1,)
+    assert alone["age"][0] == pytest.approx(answers["age"][0], abs=0.05 if name == "float32" else 1.0)
+
+
+@pytest.mark.slow
+def test_the_command_exports_and_refuses_what_there_is_not(tmp_path: Path, capsys: pytest.CaptureFixture):
+    out = tmp_path / "any name"
+    assert main(["export", "--to", "litert", "--precision", "int8", "--out", str(out)]) == 0
+    assert out.stat().st_size <= 3_000_000
+    assert "non-commercial" in capsys.readouterr().out
+    assert main(["export", "--to", "saved-model", "--precision", "int8", "--out", str(tmp_path / "model")]) == 1
+    assert "saved-model can be written in float32" in capsys.readouterr().err
+    assert main(["export", "--to", "saved-model", "--out", str(tmp_path)]) == 1
+    assert "is a folder that exists already" in capsys.readouterr().err
+
+
+def test_int8_is_refused_where_the_ranges_belong_to_other_weights(tmp_path: Path):
+    for name in ("backbone.weights.h5", "heads.weights.h5"):
+        (tmp_path / name).write_bytes(name.encode())
+    with pytest.raises(UserError, match="ranges of this model's activations were not measured for onnx"):
+        precision.required_ranges("onnx", tmp_path)
+
+
+def test_what_exports_cost_was_measured_for_all_of_them():
+    report = read_json(EXPORTS)
+    assert [(row["format"], row["precision"]) for row in report["rows"]] == CHOICES
+    for row in report["rows"]:
+        if row["precision"] == "float32":
+            assert abs(row["age_mae"] - report["keras"]["age_mae"]) < 0.001
+            assert row["age_max_difference"] < 0.2
+        if row["precision"] == "int8":
+            assert row["bytes"] <= 3_000_000

@@ -1,0 +1,110 @@
+"""For maintainers: what each exported file costs, and how far its answers are from the model's own."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..data.pixels import read_picture
+from ..environment import describe_machine
+from ..evaluation.metrics import paired_difference, predictions_table, score
+from ..files import write_json
+from ..inference import BATCH, FaceModel, load_model
+from ..measured import REFERENCE
+from ..model.weights import BUNDLED_MODEL
+from ..workspace import Workspace
+from .formats import PRECISIONS, export_model, write_graph
+from .graph import AGE, FEMALE, exported_graph
+from .precision import measure_ranges
+from .runtimes import Answers, open_exported
+
+CALIBRATION_FACES = 300
+TIMED_CALLS = 50
+EXPORTS = REFERENCE / "exports.json"
+
+
+def measure_exports(workspace: Workspace, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
+    """Measures the ranges for int8, writes every file, and compares each with the bundled model on the test faces.
+
+    Args:
+        workspace: opened on UTKFace.
+        progress: called with (done, total) after each file.
+
+    Returns:
+        What was written to `reference/exports.json`: `machine`, `n_test`, scores of the `keras` model, and `rows`
+        with `format`, `precision`, `bytes`, `milliseconds` for one face on one processor, the largest differences
+        `age_max_difference` in years and `probability_max_difference`, scores, and `age_mae_difference`, the paired
+        difference to the bundled model with its 95 % interval.
+    """
+    model = load_model()
+    _measure_ranges(workspace, model)
+    faces = workspace.part("test")
+    crops = _crops(workspace, workspace.positions("test"))
+    answers = model.predict(list(crops))
+    own = {AGE: answers["age"].to_numpy(), FEMALE: answers["probability_female"].to_numpy()}
+    reference = predictions_table(faces, own[AGE], own[FEMALE])
+    choices = [(to, precision) for to, precisions in PRECISIONS.items() for precision in precisions]
+    rows = []
+    with tempfile.TemporaryDirectory() as temporary:
+        for to, precision in choices:
+            suffix = {"litert": ".tflite", "onnx": ".onnx", "saved-model": ""}[to]
+            path = export_model(to, Path(temporary, f"{precision}{suffix}"), precision)
+            row = _compare(path, crops, own, reference, faces)
+            rows.append({"format": to, "precision": precision, **row})
+            if progress:
+                progress(len(rows), len(choices))
+    report = {"machine": describe_machine(), "n_test": len(faces), "keras": score(reference), "rows": rows}
+    write_json(EXPORTS, report)
+    return report
+
+
+def _measure_ranges(workspace: Workspace, model: FaceModel) -> None:
+    positions = workspace.positions("train")
+    crops = _crops(workspace, positions[:: max(1, len(positions) // CALIBRATION_FACES)])
+    with tempfile.TemporaryDirectory() as temporary:
+        for to in ("litert", "onnx"):
+            path = write_graph(exported_graph(model), to, Path(temporary))
+            measure_ranges(to, path, crops, BUNDLED_MODEL)
+
+
+def _crops(workspace: Workspace, positions: np.ndarray) -> np.ndarray:
+    paths = workspace.faces["path"].iloc[positions]
+    return np.stack([np.asarray(read_picture(workspace.dataset.folder, path)) for path in paths])
+
+
+def _compare(
+    path: Path, crops: np.ndarray, own: Answers, reference: pd.DataFrame, faces: pd.DataFrame
+) -> dict[str, Any]:
+    run = open_exported(path)
+    batches = [run(crops[first : first + BATCH]) for first in range(0, len(crops), BATCH)]
+    answers = {name: np.concatenate([batch[name] for batch in batches]) for name in own}
+    table = predictions_table(faces, answers[AGE].astype(np.float64), answers[FEMALE].astype(np.float64))
+    paired = paired_difference(reference, table).loc["age_mae", ["difference", "low", "high"]]
+    return {
+        "bytes": _size(path),
+        "milliseconds": round(_milliseconds(run, crops[:1]), 1),
+        "age_max_difference": float(np.abs(answers[AGE] - own[AGE]).max().round(4)),
+        "probability_max_difference": float(np.abs(answers[FEMALE] - own[FEMALE]).max().round(6)),
+        **{name: round(value, 6) for name, value in score(table).items()},
+        "age_mae_difference": paired.round(4).tolist(),
+    }
+
+
+def _size(path: Path) -> int:
+    return (
+        sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) if path.is_dir() else path.stat().st_size
+    )
+
+
+def _milliseconds(run: Callable[[np.ndarray], Answers], crop: np.ndarray) -> float:
+    """The median time of one call, after some to warm up."""
+    seconds = []
+    for _ in range(TIMED_CALLS):
+        started = time.perf_counter()
+        run(crop)
+        seconds.append(time.perf_counter() - started)
+    return 1000 * float(np.median(seconds[TIMED_CALLS // 5 :]))
