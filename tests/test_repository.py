@@ -37,7 +37,7 @@ LAYERS = (
         "evaluation",
     ),
     *("rows", "results", "measured", "learned", "workspace", "experiment", "ladder", "search_workers"),
-    *("reproduce", "inference", "photos", "bundle", "export", "figures", "measured_tables"),
+    *("reproduce", "compare_runs", "inference", "photos", "bundle", "export", "figures", "measured_tables"),
     *("measured_figures", "report"),
     *("benchmark", "collect", "readme", "sequence", "publish"),
     "cli",

@@ -1,4 +1,4 @@
-"""The verbs that train: the notebooks in order, the study with several workers, one row again."""
+"""The verbs that train, and the one that shows what came of it."""
 
 import argparse
 import json
@@ -6,14 +6,16 @@ from typing import Any
 
 from ..config import PROFILES
 
+NARROWEST = 130  # characters: what the table of results needs to be read
 WORKSPACE = ("profile", "data", "weights", "limit", "epochs", "trials", "seed", "strategy")
 
 
 def add_verbs(verbs: Any) -> None:
-    """Adds `run`, `search` and `reproduce`."""
+    """Adds `run`, `search`, `reproduce` and `results`."""
     _add_run(verbs)
     _add_search(verbs)
     _add_reproduce(verbs)
+    _add_results(verbs)
 
 
 def _add_run(verbs: Any) -> None:
@@ -146,3 +148,55 @@ def _reproduce(options: argparse.Namespace) -> int:
     print(f"{options.row}, seed {options.seed}, {len(result.history)} epochs in {result.seconds:.0f} s")
     print(describe(table))
     return 0
+
+
+def _add_results(verbs: Any) -> None:
+    results = verbs.add_parser(
+        "results",
+        help="the results of runs, side by side",
+        description="Shows the rows of runs with their intervals. With one run each row is compared with the row "
+        "before it, with several each row with the same row of the first; differences are paired over the test faces.",
+    )
+    results.add_argument(
+        "runs",
+        nargs="*",
+        metavar="RUN",
+        help="a run's folder, a profile, or reference; by default every profile run here",
+    )
+    form = results.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    form.add_argument("--json", action="store_true", help="print the figures as JSON")
+    results.set_defaults(verb=_results)
+
+
+def _results(options: argparse.Namespace) -> int:
+    from ..compare_runs import REFERENCE_NAME, compare_runs, known_runs, open_run, readable
+
+    chosen = options.runs or known_runs() or [REFERENCE_NAME]
+    opened = [open_run(name) for name in chosen]
+    groups = [opened] if options.runs else [[run] for run in opened]  # unasked, profiles are not compared
+    table = [entry for group in groups for entry in compare_runs(group)]
+    if options.json:
+        print(json.dumps(table, indent=2))
+    elif options.markdown:
+        print(readable(table).to_markdown(index=False, disable_numparse=True))
+    else:
+        _print_tables(table)
+    return 0
+
+
+def _print_tables(table: list[dict[str, Any]]) -> None:
+    """A table for each run, whole even where the screen is narrow or a file."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..compare_runs import readable
+
+    for run, rows in readable(table).groupby("run", sort=False):
+        against = next((name for name in rows["compared with"] if name), "").split(":")[0]
+        caption = f"differences: to {'the row before' if against == run else f'the same row of {against}'}, paired"
+        shown = rows.drop(columns=["run", "compared with"])
+        rich = Table(*shown.columns, title=str(run), caption=caption if against else None, title_justify="left")
+        for row in shown.itertuples(index=False):
+            rich.add_row(*map(str, row))
+        Console(width=max(Console().width, NARROWEST)).print(rich)

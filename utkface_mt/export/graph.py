@@ -49,7 +49,7 @@ def exported_graph(model: FaceModel) -> keras.Model:
             2,
         )
     outputs = network(pictures)
-    return keras.Model(
+    graph = keras.Model(
         crops,
         {
             AGE: AgeInYears(views, experiment, model.scale, name="years")(outputs["age"]),
@@ -57,6 +57,8 @@ def exported_graph(model: FaceModel) -> keras.Model:
         },
         name="utkface_mt",
     )
+    graph(np.zeros((1, CROP_SIZE, CROP_SIZE, 3), np.uint8))  # Keras writes no ONNX of a model that was never called
+    return graph
 
 
 def resize_matrix(size: int, crop: float) -> np.ndarray:
