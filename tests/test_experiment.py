@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from utkface_mt.backend import tf
 from utkface_mt.config import PROFILES
 from utkface_mt.data.pixels import open_pixels
 from utkface_mt.errors import UserError
@@ -150,3 +151,17 @@ def test_the_code_version_ignores_comments_and_docstrings(tmp_path):
 def test_the_users_number_of_epochs_goes_for_every_row(faces_folder: Path, runs: Path):
     opened = open_workspace("cpu", str(faces_folder), epochs=1)
     assert opened.start.epochs == opened.profile.head_epochs == full_recipe(opened.profile)["epochs"] == 1
+
+
+def test_logs_for_tensorboard_are_written_on_request_and_change_nothing(workspace, monkeypatch: pytest.MonkeyPatch):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    experiment = replace(baseline_experiment(workspace), seed=21)
+    monkeypatch.setenv("UTKFACE_MT_TENSORBOARD", "1")
+    result = run(workspace, experiment)
+    logs = EventAccumulator(str(workspace.folder / "tensorboard" / result.key / "validation")).Reload()
+    losses = [float(tf.make_ndarray(event.tensor_proto)) for event in logs.Tensors("epoch_loss")]
+    assert losses == pytest.approx([epoch["val_loss"] for epoch in result.history])
+    monkeypatch.setenv("UTKFACE_MT_TENSORBOARD", "0")
+    other = run(workspace, replace(experiment, seed=22))
+    assert not (workspace.folder / "tensorboard" / other.key).exists()

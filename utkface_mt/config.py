@@ -285,3 +285,8 @@ def runs_root() -> Path:
 def configured_studies() -> str:
     """The storage of studies that `UTKFACE_MT_STUDIES` names, or nothing."""
     return os.environ.get("UTKFACE_MT_STUDIES", "")
+
+
+def wants_tensorboard() -> bool:
+    """Whether training writes logs for TensorBoard: `UTKFACE_MT_TENSORBOARD=1`, which `--tensorboard` sets."""
+    return os.environ.get("UTKFACE_MT_TENSORBOARD", "") not in ("", "0")

@@ -23,6 +23,7 @@ from .training.features import backbone_features
 from .training.fit import History, TrainingData, fit
 from .training.soft_labels import soft_labels
 from .training.strategy import for_replicas, get_strategy
+from .training.tensorboard import tensorboard_callbacks
 from .workspace import Workspace, training_code_version
 
 PREDICTED_PARTS = ("validation", "calibration", "test")
@@ -54,7 +55,8 @@ def run(
         with holding(workspace.store.place(key) / "training.lock", "training the same experiment", waiting=tell):
             result = workspace.store.load(key)  # whoever was waited for has it ready
             if result is None:
-                result, network = _trained(workspace, experiment, key, callbacks)
+                logs = tensorboard_callbacks(workspace.folder / "tensorboard" / (f"{row}-{key}" if row else key))
+                result, network = _trained(workspace, experiment, key, [*callbacks, *logs])
     if row:
         result = _as_row(workspace, result, row, network, repeat)
     return result

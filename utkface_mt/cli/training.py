@@ -2,9 +2,10 @@
 
 import argparse
 import json
+import os
 from typing import Any
 
-from ..config import PROFILES
+from ..config import PROFILES, runs_root
 
 NARROWEST = 130  # characters: what the table of results needs to be read
 WORKSPACE = ("profile", "data", "weights", "limit", "epochs", "trials", "seed", "strategy")
@@ -40,6 +41,9 @@ def _add_run(verbs: Any) -> None:
         metavar="NAME=VALUE",
         type=_parameter,
         help="a further parameter of the notebooks' parameters cell",
+    )
+    run.add_argument(
+        "--tensorboard", action="store_true", help="write logs for TensorBoard into the run's folder while training"
     )
     run.set_defaults(verb=_run)
 
@@ -90,8 +94,21 @@ def _run(options: argparse.Namespace) -> int:
         cell_timeout=options.timeout,
         parameters={**shared, **dict(options.parameter)},
     )
-    run_sequence(sequence, Console(highlight=False))
+    console = Console(highlight=False)
+    if options.tensorboard:
+        _ask_for_tensorboard()
+    run_sequence(sequence, console)
+    if options.tensorboard:
+        console.print(f"Look at training: tensorboard --logdir {runs_root() / options.profile / 'tensorboard'}")
     return 0
+
+
+def _ask_for_tensorboard() -> None:
+    """Has every kernel of this run write logs."""
+    from ..training.tensorboard import require_tensorboard
+
+    require_tensorboard()
+    os.environ["UTKFACE_MT_TENSORBOARD"] = "1"
 
 
 def _add_search(verbs: Any) -> None:
