@@ -13,7 +13,7 @@ STAMP  := $(VENV)/.installed
 RUN    := $(BIN)/python -m utkface_mt run --profile $(PROFILE) --data $(DATA) \
           $(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(LIMIT),--limit $(LIMIT)) $(ARGS)
 
-.PHONY: run test test-slow lint unit notebooks-check audit bench lab setup readme lock notebooks clean help
+.PHONY: run test test-slow test-browser lint unit notebooks-check audit bench docs lab setup readme lock notebooks clean help
 
 run: setup ## Set up, then run all notebooks (PROFILE=sample|cpu|full DATA=PATH WEIGHTS=PATH LIMIT=N)
 	$(RUN)
@@ -25,10 +25,13 @@ lint: setup
 	$(BIN)/ruff format --check .
 
 unit: setup ## The unit tests alone (under two minutes)
-	$(BIN)/python -m pytest tests -m "not slow"
+	$(BIN)/python -m pytest tests -m "not slow and not browser"
 
 test-slow: setup ## The tests that start processes and compile many networks
-	$(BIN)/python -m pytest tests -m slow
+	$(BIN)/python -m pytest tests -m "slow and not browser"
+
+test-browser: setup ## The report in headless Chromium (needs chromium and chromedriver on the path)
+	$(BIN)/python -m pytest tests -m browser
 
 notebooks-check: setup ## nbval: the tagged cells of the committed notebooks against a fresh run
 	rm -rf runs/nbval
@@ -40,6 +43,10 @@ audit: setup ## Look the locked packages up among known vulnerabilities (needs n
 
 bench: setup ## Measure speed against plain Keras on this machine (some minutes)
 	$(BIN)/python -m utkface_mt bench
+
+docs: setup ## Render the docstrings of the package as HTML into runs/docs
+	$(BIN)/pdoc --docformat google --output-directory runs/docs utkface_mt
+	@echo "Open runs/docs/index.html"
 
 lab: setup ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir notebooks

@@ -10,7 +10,7 @@ from ..files import replacing
 from ..inference import load_model
 from ..model.weights import BUNDLED_MODEL
 from .graph import exported_graph
-from .precision import lower, quietly, required_ranges
+from .precision import lower, number_names, quietly, required_ranges
 
 PRECISIONS = {  # of each format; the first is the default
     "litert": ("float32", "float16", "int8"),
@@ -70,4 +70,6 @@ def write_graph(graph: keras.Model, to: str, folder: Path) -> Path:
             graph.export(str(path), format=name, verbose=False)
     except ImportError as error:
         raise UserError(f"Exporting to {to} needs more packages ({error}): pip install 'utkface_mt[export]'") from error
+    if to == "onnx":
+        number_names(path)
     return path

@@ -117,6 +117,35 @@ def quietly() -> Iterator[None]:
             logging.disable(before)
 
 
+def number_names(path: Path) -> None:
+    """Numbers the names in an ONNX file anew, so that the convolutions have the same names every time.
+
+    The converter goes on counting through all that a process converts, and ranges are found by name. Each kind of
+    name is counted by itself: the convolutions follow each other, while other nodes change places from run to run.
+
+    Args:
+        path: the file; it is rewritten.
+    """
+    import onnx
+
+    model = onnx.load(path)
+    numbers: dict[str, dict[str, int]] = {}
+
+    def numbered(name: str) -> str:
+        kind, separator, rest = name.partition("__")
+        number = re.match(r"\d*", rest)[0]
+        known = numbers.setdefault(kind, {})
+        return f"{kind}{separator}{known.setdefault(number, len(known))}{rest[len(number) :]}" if number else name
+
+    for node in model.graph.node:
+        node.name = numbered(node.name)
+        node.input[:] = [numbered(name) for name in node.input]
+        node.output[:] = [numbered(name) for name in node.output]
+    for value in (*model.graph.initializer, *model.graph.value_info):
+        value.name = numbered(value.name)
+    onnx.save(model, path)
+
+
 def _ranges_file(to: str, folder: Path) -> Path:
     return folder / f"ranges-{to}.json"
 
