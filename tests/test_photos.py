@@ -12,28 +12,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from utkface_mt.cli import main
-from utkface_mt.data.drawing import draw_face, sample_traits
 from utkface_mt.errors import UserError
 from utkface_mt.files import read_json
 from utkface_mt.inference import FaceModel, load_model
 from utkface_mt.photos.align import ALIGNMENT, LANDMARKS, crop_landmarks, cut_face
 from utkface_mt.photos.annotate import annotate, write_annotated
 from utkface_mt.photos.detect import find_faces
+from utkface_mt.photos.drawn import WALL, drawn_photo
 from utkface_mt.photos.margins import MARGINS
 from utkface_mt.photos.predict import COLUMNS, NO_FACE, NOT_READ, predict_files
 from utkface_mt.photos.read import LONGEST_SIDE, list_photos, read_photo
-
-WALL = (120, 140, 160)
-
-
-def _canvas(faces: int, size: tuple[int, int] = (1200, 800), side: int = 200, seed: int = 6) -> Image.Image:
-    """Drawn faces in a row, on a plain wall."""
-    generator = np.random.default_rng(seed)
-    picture = Image.new("RGB", size, WALL)
-    for i in range(faces):
-        traits = sample_traits(int(generator.integers(20, 60)), i % 2, i % 5, generator)
-        picture.paste(draw_face(traits).resize((side, side)), (40 + i * (side + 30), 150))
-    return picture
 
 
 def _rows(box: tuple[float, float, float, float]) -> pd.DataFrame:
@@ -45,14 +33,14 @@ def _rows(box: tuple[float, float, float, float]) -> pd.DataFrame:
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder such as people have: turned, huge, from a phone, empty, broken."""
     folder = tmp_path_factory.mktemp("photos")
-    three = _canvas(3)
+    three = drawn_photo(3, (1200, 800))
     three.save(folder / "three.jpg")
     exif = Image.Exif()
     exif[0x0112] = 6  # to be shown turned a quarter clockwise
     three.rotate(90, expand=True).save(folder / "turned.jpg", exif=exif)
     pillow_heif.from_pillow(three).save(folder / "phone.heic")
-    _canvas(1, (400, 400)).rotate(25, fillcolor=WALL).save(folder / "tilted.png")
-    _canvas(2, (9000, 6000), side=1500).save(folder / "huge.jpg", quality=60)
+    drawn_photo(1, (400, 400)).rotate(25, fillcolor=WALL).save(folder / "tilted.png")
+    drawn_photo(2, (9000, 6000), 1500).save(folder / "huge.jpg", quality=60)
     Image.new("RGB", (300, 300), "navy").save(folder / "wall.png")
     Image.new("RGB", (3, 3)).save(folder / "tiny.png")
     (folder / "broken.jpg").write_bytes(b"\xff\xd8 no picture")
@@ -67,7 +55,7 @@ def model() -> FaceModel:
 
 
 def test_photos_are_read_upright_in_rgb_and_not_larger_than_needed(photos: Path, tmp_path: Path):
-    three = np.asarray(_canvas(3), float)
+    three = np.asarray(drawn_photo(3, (1200, 800)), float)
     for name in ("three.jpg", "turned.jpg", "phone.heic"):
         picture = read_photo(photos / name)
         assert (picture.mode, picture.size) == ("RGB", (1200, 800))
@@ -214,7 +202,7 @@ def test_the_command_writes_table_and_copies_and_says_what_is_missing(
     assert "No face was found in 1 of 3 files" in printed.err
     assert {path.name for path in copies.iterdir()} == {"three.jpg", "wall.png"}
     with Image.open(copies / "three.jpg") as copy:
-        assert np.abs(np.asarray(copy, float) - np.asarray(_canvas(3), float)).max() > 100
+        assert np.abs(np.asarray(copy, float) - np.asarray(drawn_photo(3, (1200, 800)), float)).max() > 100
     assert main(["predict", names[2]]) == 1
     assert main(["predict", names[0], "--jobs", "0"]) == 1
     assert "--jobs should be 1 or more" in capsys.readouterr().err

@@ -16,6 +16,7 @@ import yaml
 
 from utkface_mt.publish import ABSOLUTE_PATH, MARK, pictures_digest
 from utkface_mt.readme import PAGES, renewed
+from utkface_mt.report import notebook_figures
 from utkface_mt.rows import ROWS
 
 ROOT = Path(__file__).parents[1]
@@ -43,6 +44,7 @@ LAYERS = (
     "cli",
 )
 PARAMETERS = {"profile", "data", "weights", "limit", "epochs", "trials", "seed", "strategy"}
+OWN_PARAMETERS = {"13_your_own_photo": {"photo"}}
 TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split("\n")
 
 
@@ -75,8 +77,8 @@ def test_modules_are_short_and_import_only_from_layers_before_their_own(path: Pa
     assert not later
 
 
-def test_there_are_twelve_notebooks_in_order():
-    assert [path.name[:2] for path in NOTEBOOKS] == [f"{number:02d}" for number in range(1, 13)]
+def test_there_are_thirteen_notebooks_in_order():
+    assert [path.name[:2] for path in NOTEBOOKS] == [f"{number:02d}" for number in range(1, 14)]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -97,7 +99,7 @@ class TestNotebook:
 
     def test_its_parameters_are_literals_with_types_and_the_sample_is_the_default(self, path: Path):
         found = papermill.inspect_notebook(str(path))
-        assert set(found) == PARAMETERS
+        assert set(found) == PARAMETERS | OWN_PARAMETERS.get(path.stem, set())
         assert found["profile"]["default"] == '"sample"'
         for parameter in found.values():
             ast.literal_eval(parameter["default"])
@@ -130,6 +132,9 @@ class TestNotebook:
         for cell in cells:
             if cell.cell_type == "code" and cell.source.rstrip().endswith(";"):
                 assert any("image/png" in output.get("data", {}) for output in cell.outputs), cell.source
+
+    def test_every_figure_answers_a_question(self, path: Path):
+        assert all(figure.question for figure in notebook_figures(nbformat.read(path, as_version=4)))
 
     def test_nbval_compares_something(self, path: Path):
         cells = nbformat.read(path, as_version=4).cells

@@ -10,18 +10,19 @@ from matplotlib.figure import Figure
 
 from .config import Experiment, repository_root
 from .data.drawing import draw_face, sample_traits
-from .data.pixels import prepare_picture
 from .evaluation.calibration import AgeInterval, GenderCalibration, coverage_table
-from .evaluation.explain import TASKS, grad_cam, lime_attribution
+from .evaluation.explain import TASKS
 from .evaluation.metrics import by_group
 from .evaluation.reports import age_error_grid
-from .figures import evaluation, training
+from .figures import evaluation, photos, training
 from .figures.style import use_style
 from .files import read_json, replacing
 from .inference import load_model
 from .labels import age_group, gender_name, race_name
 from .measured import REFERENCE, best_result, measured_predictions, measured_results
 from .model.weights import BUNDLED_MODEL
+from .photos.align import ALIGNMENT
+from .photos.explained import explain_crop
 from .results import Result
 from .training.backbone_costs import comparison
 from .training.search import SPACE
@@ -42,6 +43,7 @@ def draw(folder: Path | None = None) -> list[Path]:
     use_style()
     folder = folder or repository_root() / "images"
     figures = {**_table_figures(), **_run_figures(), **_best_figures(), **_model_figures()}
+    figures["margins"] = photos.error_by_margin(read_json(ALIGNMENT)["validation"])
     paths = []
     for name, figure in figures.items():
         paths.append(folder / f"{name}.png")
@@ -106,13 +108,7 @@ def _explained_drawing(age: int = 45, gender: int = 1, race: int = 0) -> Figure:
     """LIME and Grad-CAM for one drawn face."""
     model = load_model()
     drawing = draw_face(sample_traits(age, gender, race, np.random.default_rng(3)))
-    picture = prepare_picture(drawing, model.experiment.image_size, model.experiment.crop)
-    heats = {}
-    for task in TASKS:
-        heats[f"LIME, {task}"] = lime_attribution(
-            model.network, picture, task, model.experiment, model.scale, samples=LIME_SAMPLES
-        )
-        heats[f"Grad-CAM, {task}"] = grad_cam(model.network, picture[None], task, model.experiment)[0]
+    picture, heats = explain_crop(model, drawing, LIME_SAMPLES)
     answer = model.predict([drawing]).iloc[0]
     title = f"A drawn face, predicted {answer['age']:.0f} years, {100 * answer['probability_female']:.0f} % female"
     return evaluation.attribution_row(picture, heats, title)

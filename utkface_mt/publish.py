@@ -12,10 +12,13 @@ from rich.console import Console
 from .config import repository_root, runs_root
 from .data.drawing import draw_face, sample_traits
 from .data.sample import sample_labels
+from .environment import describe_machine
 from .errors import UserError
-from .files import digest, replacing
+from .files import digest, replacing, write_json
+from .measured import REFERENCE
 from .sequence import SequenceOptions, run_sequence
 
+SAMPLE_RUN = REFERENCE / "sample_run.json"  # how long each notebook took with the sample
 MARK = "utkface_mt"  # in a notebook's metadata: what its outputs were made with
 PICTURE_KINDS = ("image/png", "image/jpeg", "image/svg+xml", "image/gif", "image/webp", "application/pdf")
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -23,18 +26,24 @@ ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(?:[\w.+-]+/)+[\w.+-]+")
 
 
 def publish_notebooks(console: Console) -> None:
-    """Runs the sample sequence and writes its cleaned outputs into `notebooks/`, and the README's picture.
+    """Runs the sample sequence afresh and writes its cleaned outputs into `notebooks/`.
+
+    The README's picture is drawn, and how long each notebook took is written into `reference/sample_run.json`.
 
     Raises:
         UserError: if an output holds an absolute path.
     """
-    run_sequence(SequenceOptions(), console)
+    run_sequence(SequenceOptions(fresh=True), console)
+    seconds = {}
     for executed in sorted((runs_root() / "sample" / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         target = repository_root() / "notebooks" / executed.name
         if target.exists():
-            notebook = clean(nbformat.read(executed, as_version=4), executed.name)
+            notebook = nbformat.read(executed, as_version=4)
+            seconds[executed.stem] = round(notebook.metadata["papermill"]["duration"])
+            notebook = clean(notebook, executed.name)
             with replacing(target) as temporary:
                 nbformat.write(notebook, temporary)
+    write_json(SAMPLE_RUN, {"machine": describe_machine(), "seconds": seconds})
     draw_poster(repository_root() / "images" / "sample_faces.png")
 
 
@@ -76,6 +85,7 @@ def clean(notebook: NotebookNode, name: str) -> NotebookNode:
         cell.execution_count = count
         cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
         for output in cell.outputs:
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)  # its state is not kept
             if "execution_count" in output:
                 output.execution_count = count
             if found := ABSOLUTE_PATH.search(_text(output)):

@@ -69,6 +69,69 @@ def ten_million() -> str:
     return pd.DataFrame(rows.items(), columns=["what", "estimate"]).to_markdown(index=False, disable_numparse=True)
 
 
+def notebooks() -> str:
+    """How to read the notebooks: the question, the time with the sample, and what each leaves behind."""
+    took = read_json(REFERENCE / "sample_run.json")
+    rows = []
+    for path in sorted((repository_root() / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        first = " ".join("".join(read_json(path)["cells"][0]["source"]).split())
+        title, question = re.search(r"# \d+\. (.*?) \*\*Question: (.*?)\*\*", first).groups()
+        rows.append(
+            {
+                "notebook": f"[`{path.stem}`](notebooks/{path.name}): {title}",
+                "question": question[0].upper() + question[1:],
+                "seconds": str(took["seconds"][path.stem]),
+                "writes": re.search(r"\*Writes\* (.*?)[.:]( |$)", first)[1],
+            }
+        )
+    table = pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
+    minutes = sum(took["seconds"].values()) / 60
+    return f"{table}\n\nSeconds with the drawn sample on: {took['machine']}; {minutes:.0f} minutes in all."
+
+
+def exports() -> str:
+    """What each exported file costs and how near its answers are."""
+    report = read_json(REFERENCE / "exports.json")
+    rows = [
+        {
+            "format": row["format"],
+            "precision": row["precision"],
+            "MB": f"{row['bytes'] / 1e6:.2f}",
+            "ms a face": f"{row['milliseconds']:.0f}",
+            "largest difference, years": f"{row['age_max_difference']:.2f}",
+            "change of age MAE [95 %]": "{:+.3f} [{:+.3f}, {:+.3f}]".format(*row["age_mae_difference"]),
+            "gender accuracy": f"{100 * row['gender_accuracy']:.1f} %",
+        }
+        for row in report["rows"]
+    ]
+    own = report["keras"]
+    return (
+        f"{pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)}\n\nAgainst the model in Keras (age MAE "
+        f"{own['age_mae']:.2f} years, gender {100 * own['gender_accuracy']:.1f} %) on {report['n_test']:,} test faces. "
+        f"Milliseconds: median of single faces on one processor (SavedModel: all), {report['machine']}."
+    )
+
+
+def margins() -> str:
+    """What finding faces and cutting them costs, by margin."""
+    measured = read_json(REFERENCE / "alignment.json")["validation"]
+    rows = [
+        {
+            "margin at each edge": f"{100 * row['margin']:+.1f} %",
+            "age MAE": f"{row['age_mae']:.2f}",
+            "change [95 %]": "{:+.2f} [{:+.2f}, {:+.2f}]".format(*row["age_mae_difference"]),
+            "gender accuracy": f"{100 * row['gender_accuracy']:.1f} %",
+        }
+        for row in measured["margins"]
+    ]
+    own = measured["as_cut"]
+    return (
+        f"{pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)}\n\nOn {measured['found']:,} of "
+        f"{measured['faces']:,} validation crops, those in which a face was found; as UTKFace cut them, the same faces "
+        f"score {own['age_mae']:.2f} years and {100 * own['gender_accuracy']:.1f} %."
+    )
+
+
 def _ladder_epochs() -> int:
     """Epochs through the backbone in the whole ladder of the cpu profile, if no run stops early."""
     profile = PROFILES["cpu"]
@@ -80,6 +143,9 @@ def _ladder_epochs() -> int:
 BLOCKS: dict[str, Callable[[], str]] = {
     "performance": performance,
     "ten-million": ten_million,
+    "notebooks": notebooks,
+    "exports": exports,
+    "margins": margins,
     "ladder": measured.ladder,
     "steps": measured.steps,
     "seeds": measured.seeds,

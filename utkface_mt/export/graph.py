@@ -84,12 +84,12 @@ class CropsToPictures(keras.layers.Layer):
         self.matrix = resize_matrix(experiment.image_size, experiment.crop).T.copy()
 
     def call(self, crops: keras.KerasTensor) -> keras.KerasTensor:
-        """Resizes columns, then rows, and rounds after each, as Pillow does."""
+        """Resizes columns, then rows, and rounds after each, halves upwards, as Pillow does."""
         ops = keras.ops
         wide = ops.transpose(ops.cast(crops, "float32"), (0, 1, 3, 2))  # face, row, channel, column
-        narrow = ops.round(ops.matmul(wide, self.matrix))
+        narrow = ops.floor(ops.matmul(wide, self.matrix) + 0.5)
         high = ops.transpose(narrow, (0, 3, 2, 1))  # face, column, channel, row
-        low = ops.round(ops.matmul(high, self.matrix))
+        low = ops.floor(ops.matmul(high, self.matrix) + 0.5)
         return ops.transpose(low, (0, 3, 1, 2))
 
 

@@ -180,13 +180,18 @@ def _onnx_backbone(graph: Any) -> list[str]:
     ]
 
 
+def _onnx_heads(graph: Any) -> list[str]:
+    """The names of the nodes that hold the heads' weights."""
+    return [node.name for node in graph.node if re.match(_HEADS, node.name)]
+
+
 def _halve_onnx(path: Path, lowered: Path) -> None:
     """Half precision in the backbone and the heads; pixels and answers stay in single precision."""
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     model = onnx.load(path)
-    halved = {*_onnx_backbone(model.graph), *(node.name for node in model.graph.node if re.match(_HEADS, node.name))}
+    halved = {*_onnx_backbone(model.graph), *_onnx_heads(model.graph)}
     kept = [node.name for node in model.graph.node if node.name not in halved]
     onnx.save(convert_float_to_float16(model, keep_io_types=True, node_block_list=kept), lowered)
 
@@ -210,7 +215,7 @@ def _quantize_onnx(path: Path, lowered: Path, cache: Path, crops: np.ndarray | N
         str(path),
         str(lowered),
         None if crops is None else Crops(),
-        nodes_to_quantize=[name for name in _onnx_backbone(graph) if name not in first],
+        nodes_to_quantize=[name for name in _onnx_backbone(graph) if name not in first] + _onnx_heads(graph),
         per_channel=True,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,

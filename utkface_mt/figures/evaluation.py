@@ -145,3 +145,21 @@ def attribution_row(picture: np.ndarray, maps: dict[str, np.ndarray], title: str
         axes.axis("off")
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return figure
+
+
+def age_probabilities(shares: np.ndarray, answer: float) -> Figure:
+    """The probability of each year for one face.
+
+    Args:
+        shares: from 0 years on, `[years]`.
+        answer: the age that is answered, in years.
+    """
+    figure, axes = new_axes(8, 3)
+    axes.fill_between(np.arange(len(shares)), 100 * shares, color=BLUE, alpha=0.6, linewidth=0)
+    axes.axvline(answer, color=ORANGE, label=f"the answer: {answer:.0f} years")
+    axes.set(
+        xlabel="age in years", ylabel="probability in %", title="What the age head says", xlim=(0, len(shares) - 1)
+    )
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    return figure

@@ -38,21 +38,27 @@ class Face:
     crop: Image.Image
 
 
-def find_faces(photo: Image.Image, confidence: float = CONFIDENCE) -> list[Face]:
+def find_faces(photo: Image.Image, confidence: float = CONFIDENCE, at_least: int = 0) -> list[Face]:
     """Finds the faces in a photo and cuts them like UTKFace's crops.
 
     Args:
         photo: RGB, upright, of any size. Faces narrower than about 1/80 of its longer side are not found.
         confidence: faces the detector is less sure of are left out, from 0 to 1.
+        at_least: how many faces there have to be.
 
     Returns:
         The faces, from the largest to the smallest.
 
     Raises:
-        UserError: if the package `mtcnn` is not installed.
+        UserError: if there are fewer faces, or the package `mtcnn` is not installed.
     """
     photo = photo.convert("RGB")
     faces = [Face(*found, cut_face(photo, found[1])) for found in locate(photo, confidence)]
+    if len(faces) < at_least:
+        raise UserError(
+            f"{len(faces) or 'No'} face was found, and {at_least} should be there. Take a photo in which faces look "
+            f"into the camera, or lower the confidence below {confidence:g}."
+        )
     return sorted(faces, key=_area, reverse=True)
 
 

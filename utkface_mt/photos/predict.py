@@ -129,20 +129,31 @@ def _rows(photos: list[Photo], model: FaceModel) -> Iterator[pd.DataFrame]:
     answers = model.predict(face.crop for photo in photos for face in photo.faces)
     first = 0
     for photo in photos:
-        members = answers.iloc[first : first + len(photo.faces)].reset_index(drop=True)
+        members = answers.iloc[first : first + len(photo.faces)]
         first += len(photo.faces)
-        yield _answered(photo, members) if photo.faces else _unanswered(photo)
+        rows = describe_faces(photo.faces, members) if photo.faces else _unanswered(photo)
+        rows.insert(0, "file", str(photo.file))
+        yield rows
 
 
-def _answered(photo: Photo, answers: pd.DataFrame) -> pd.DataFrame:
-    details = pd.DataFrame([(*face.box, face.confidence, "") for face in photo.faces], columns=list(DETAILS))
-    numbered = pd.DataFrame({"file": str(photo.file), "face": range(1, len(photo.faces) + 1)})
-    return pd.concat([numbered, answers, details], axis=1)
+def describe_faces(faces: list[Face], answers: pd.DataFrame) -> pd.DataFrame:
+    """The faces of one photo with what the model says of them.
+
+    Args:
+        faces: as `find_faces` gives them.
+        answers: what `FaceModel.predict` gave for their crops.
+
+    Returns:
+        A row a face: `face`, counted from 1, the answers, and `DETAILS`.
+    """
+    details = pd.DataFrame([(*face.box, face.confidence, "") for face in faces], columns=list(DETAILS))
+    numbers = pd.Series(range(1, len(faces) + 1), name="face")
+    return pd.concat([numbers, answers.reset_index(drop=True), details], axis=1)
 
 
 def _unanswered(photo: Photo) -> pd.DataFrame:
     said = NOT_READ if photo.problem else NO_FACE
-    row = {"file": str(photo.file), "face": 0, "gender": said, "note": photo.problem or NO_FACE}
-    table = pd.DataFrame([row], columns=[*COLUMNS, *DETAILS])
-    numbers = [name for name in table if name not in ("file", "face", "gender", "note")]
+    row = {"face": 0, "gender": said, "note": photo.problem or NO_FACE}
+    table = pd.DataFrame([row], columns=[*COLUMNS[1:], *DETAILS])
+    numbers = [name for name in table if name not in row]
     return table.astype(dict.fromkeys(numbers, float))

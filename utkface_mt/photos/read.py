@@ -43,7 +43,7 @@ def list_photos(path: Path) -> list[Path]:
     return sorted(found)
 
 
-def read_photo(path: Path) -> Image.Image:
+def read_photo(path: Path | str) -> Image.Image:
     """Reads a photo upright, in RGB, and no larger than anyone needs.
 
     Args:
@@ -56,6 +56,7 @@ def read_photo(path: Path) -> Image.Image:
     Raises:
         ValueError: if it cannot be read; the reason, in words for the user.
     """
+    path = Path(path)
     if path.suffix.lower() in HEIF_SUFFIXES:
         _enable_heif()
     try:
