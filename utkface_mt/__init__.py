@@ -11,14 +11,13 @@ For pictures of your own:
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["find_faces", "load_model", "read_photo"]
+_FROM = {"find_faces": "photos.detect", "load_model": "inference", "read_photo": "photos.read"}
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what `__all__` names when it is first used, since importing the package should do no work."""
+    """Imports what `_FROM` names when it is first used, since importing the package should do no work."""
     import importlib
 
-    modules = {"find_faces": "photos.detect", "load_model": "inference", "read_photo": "photos.read"}
-    if name not in modules:
+    if name not in _FROM:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{modules[name]}", __name__), name)
+    return getattr(importlib.import_module(f".{_FROM[name]}", __name__), name)
