@@ -60,7 +60,7 @@ def _add_predict(verbs: Any) -> None:
     )
     predict.add_argument("--annotate", default="", metavar="DIR", help="write copies with boxes and labels here")
     predict.add_argument(
-        "--confidence", type=float, default=0.8, metavar="C", help="leave out faces less sure than this, 0 to 1"
+        "--confidence", type=float, metavar="C", help="leave out faces less sure than this, 0 to 1; 0.8 by default"
     )
     predict.add_argument(
         "--jobs", type=int, default=1, metavar="N", help="processes that read photos and find faces; each takes a GB"
@@ -74,10 +74,12 @@ def _predict(options: argparse.Namespace) -> int:
     from ..errors import UserError
     from ..files import replacing
     from ..photos.annotate import write_annotated
+    from ..photos.detect import CONFIDENCE
     from ..photos.predict import COLUMNS, predict_files
     from .progress import progress_bar
 
-    if options.jobs < 1 or not 0 <= options.confidence <= 1:
+    confidence = CONFIDENCE if options.confidence is None else options.confidence
+    if options.jobs < 1 or not 0 <= confidence <= 1:
         raise UserError("--jobs should be 1 or more, and --confidence from 0 to 1.")
     paths = [Path(path) for path in options.paths]
 
@@ -89,7 +91,7 @@ def _predict(options: argparse.Namespace) -> int:
         table = predict_files(
             paths,
             aligned=options.aligned,
-            confidence=options.confidence,
+            confidence=confidence,
             jobs=options.jobs,
             progress=progress,
             each=each,

@@ -90,7 +90,7 @@ def _compare(
         "age_max_difference": float(np.abs(answers[AGE] - own[AGE]).max().round(4)),
         "probability_max_difference": float(np.abs(answers[FEMALE] - own[FEMALE]).max().round(6)),
         **{name: round(value, 6) for name, value in score(table).items()},
-        "age_mae_difference": paired.round(4).tolist(),
+        "age_mae_difference": (paired.round(4) + 0.0).tolist(),  # no minus before a zero
     }
 
 

@@ -50,7 +50,7 @@ def predict_files(
         aligned: the pictures are cut like UTKFace's crops, so that no face has to be found.
         confidence: as for `find_faces`.
         jobs: processes that read pictures and find faces.
-        progress: called with (done, total) after each file.
+        progress: called with (done, total) after each file that was searched.
         each: called with every file and its rows, as soon as they are known.
 
     Returns:
@@ -65,13 +65,18 @@ def predict_files(
     model = model or load_model()
     look = functools.partial(_read_crop if aligned else _find_in, confidence=confidence)
     tables: list[pd.DataFrame] = []
-    for photos in _groups(_looked_at(files, look, jobs)):
+
+    def looked_at() -> Iterator[Photo]:
+        for done, photo in enumerate(_looked_at(files, look, jobs), start=1):
+            yield photo
+            if progress:
+                progress(done, len(files))
+
+    for photos in _groups(looked_at()):
         for photo, rows in zip(photos, _rows(photos, model), strict=True):
             tables.append(rows)
             if each:
                 each(photo.file, rows)
-            if progress:
-                progress(len(tables), len(files))
     return pd.concat(tables, ignore_index=True)
 
 
