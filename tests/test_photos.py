@@ -1,8 +1,11 @@
 """Photos of all kinds: read, searched for faces, cut like UTKFace's crops, predicted, annotated."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import pillow_heif
@@ -154,6 +157,34 @@ def test_drawn_faces_are_found_upright_and_in_order_of_size(photos: Path):
     assert abs(np.degrees(np.arctan2(eyes[1], eyes[0]))) < 10
     assert np.abs(upright.landmarks - 100 - crop_landmarks()).mean() < 8
     assert find_faces(Image.new("RGB", (5, 5))) == []
+
+
+@pytest.mark.slow
+def test_a_weights_file_among_the_photos_is_not_opened(tmp_path: Path):
+    for name in ("pnet", "rnet", "onet"):
+        joblib.dump(_Trap(), tmp_path / f"{name}.lz4")
+    drawn_photo().save(tmp_path / "three.png")
+    asked = [sys.executable, "-m", "utkface_mt", "predict", "three.png"]
+    done = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert not (tmp_path / "sprung").exists()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("three.png") == 3
+
+
+class _Trap:
+    """What runs code when it is unpickled."""
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (Path("sprung"),)
+
+
+@pytest.mark.slow
+def test_small_faces_are_found_and_those_too_small_have_a_row(model: FaceModel, tmp_path: Path):
+    drawn_photo(4, side=70).save(tmp_path / "small.png")
+    drawn_photo(4, side=16).save(tmp_path / "specks.png")
+    found = predict_files([tmp_path], model).groupby("file")["face"].max()
+    assert found[str(tmp_path / "small.png")] >= 3
+    assert found[str(tmp_path / "specks.png")] == 0
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ Zhang et al., "Joint Face Detection and Alignment Using Multitask Cascaded Convo
 """
 
 import functools
+import importlib.resources
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -89,13 +90,21 @@ def _detect(pixels: np.ndarray) -> list[dict[str, Any]]:
 
 @functools.cache
 def _detector() -> Any:
+    """MTCNN with the weights of its package.
+
+    By default it looks for files of their names in the current folder first, and unpickles what it finds there: a
+    folder of photos from elsewhere could hold one.
+    """
     try:
         with stderr_to(os.devnull):
             from mtcnn import MTCNN
+            from mtcnn.stages import StageONet, StagePNet, StageRNet
     except ImportError:
         raise UserError(
             "Finding faces needs the package mtcnn: pip install 'utkface_mt[photos]'. "
             "Pictures that are cut like UTKFace's crops need none: give --aligned."
         ) from None
+    folder = importlib.resources.files("mtcnn.assets.weights")
+    stages = {"pnet": StagePNet, "rnet": StageRNet, "onet": StageONet}
     device = "GPU:0" if tf.config.list_logical_devices("GPU") else "CPU:0"
-    return MTCNN(device=device)
+    return MTCNN([stage(weights=str(folder / f"{name}.lz4")) for name, stage in stages.items()], device=device)
