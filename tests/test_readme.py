@@ -40,6 +40,7 @@ def _commands(page: str = "README.md") -> list[str]:
 
 
 COMMANDS = list(dict.fromkeys(_commands()))
+INLINE = re.findall(r"`(make [^`<]+)`", (ROOT / "README.md").read_text(encoding="utf-8"))
 MAKE = [command for command in COMMANDS if command.startswith("make ")]
 OURS = [command for command in COMMANDS if re.match(r"\.venv/bin/(utkface-mt|python -m utkface_mt)\b", command)]
 
@@ -62,7 +63,7 @@ def test_every_command_is_executed_somewhere():
     assert "tensorflow==2.21.0 " in lock
 
 
-@pytest.mark.parametrize("command", MAKE)
+@pytest.mark.parametrize("command", dict.fromkeys([*MAKE, *INLINE]))
 def test_what_make_is_asked_for_exists_and_what_matters_is_run_by_ci(command: str):
     dry = subprocess.run(
         [*shlex.split(command), "--dry-run", "--always-make"], cwd=ROOT, capture_output=True, text=True, check=True
