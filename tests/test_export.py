@@ -14,7 +14,7 @@ from utkface_mt.data.pixels import prepare_picture
 from utkface_mt.errors import UserError
 from utkface_mt.evaluation.calibration import AgeInterval, GenderCalibration
 from utkface_mt.export import precision
-from utkface_mt.export.formats import PRECISIONS, export_model
+from utkface_mt.export.formats import PRECISIONS, SUFFIXES, export_model
 from utkface_mt.export.graph import CropsToPictures, exported_graph
 from utkface_mt.export.measure import EXPORTS
 from utkface_mt.export.runtimes import open_exported
@@ -22,7 +22,6 @@ from utkface_mt.files import read_json
 from utkface_mt.inference import FaceModel, load_model
 from utkface_mt.model.network import build_network
 
-SUFFIXES = {"litert": ".tflite", "onnx": ".onnx", "saved-model": ""}
 CHOICES = [(to, name) for to, names in PRECISIONS.items() for name in names]
 TOLERANCES = {"float32": (0.05, 1e-3), "float16": (2.0, 0.03), "int8": (12.0, 0.4)}  # years, probability; one face
 

@@ -133,11 +133,15 @@ def test_labels_stay_inside_the_picture_and_copies_never_replace_photos(tmp_path
     (tmp_path / "album").mkdir()
     file = tmp_path / "album" / "photo.webp"
     photo.save(file)
-    copy = write_annotated(file, _rows((10, 10, 50, 50)), [tmp_path], tmp_path / "out")
-    assert copy == tmp_path / "out" / "album" / "photo.webp.png"
+    rows, out, taken = _rows((10, 10, 50, 50)), tmp_path / "out", set()
+    assert write_annotated(file, rows, [tmp_path], out, taken) == out / "album" / "photo.webp.png"
     photo.save(tmp_path / "photo.png")
+    photo.save(tmp_path / "album" / "photo.png")
+    names = [tmp_path / "photo.png", tmp_path / "album" / "photo.png"]  # of one name, and given one by one
+    copies = [write_annotated(name, rows, names, out, taken) for name in names]
+    assert copies == [out / "photo.png", out / "photo-2.png"]
     with pytest.raises(UserError, match="another folder"):
-        write_annotated(tmp_path / "photo.png", _rows((10, 10, 50, 50)), [tmp_path], tmp_path)
+        write_annotated(tmp_path / "photo.png", rows, [tmp_path], tmp_path, set())
 
 
 @pytest.mark.slow

@@ -82,10 +82,11 @@ def _predict(options: argparse.Namespace) -> int:
     if options.jobs < 1 or not 0 <= confidence <= 1:
         raise UserError("--jobs should be 1 or more, and --confidence from 0 to 1.")
     paths = [Path(path) for path in options.paths]
+    copies: set[Path] = set()
 
     def each(file: Path, rows: Any) -> None:
         if options.annotate:
-            write_annotated(file, rows, paths, Path(options.annotate))
+            write_annotated(file, rows, paths, Path(options.annotate), copies)
 
     with progress_bar("Looking at photos") as progress:
         table = predict_files(

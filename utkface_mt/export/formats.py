@@ -17,7 +17,8 @@ PRECISIONS = {  # of each format; the first is the default
     "onnx": ("float32", "float16", "int8"),
     "saved-model": ("float32",),
 }
-_KERAS = {"litert": ("litert", ".tflite"), "onnx": ("onnx", ".onnx"), "saved-model": ("tf_saved_model", "")}
+SUFFIXES = {"litert": ".tflite", "onnx": ".onnx", "saved-model": ""}
+_KERAS = {"litert": "litert", "onnx": "onnx", "saved-model": "tf_saved_model"}  # what Keras calls them
 
 
 def export_model(to: str, out: Path, precision: str = "float32", folder: Path = BUNDLED_MODEL) -> Path:
@@ -63,11 +64,10 @@ def write_graph(graph: keras.Model, to: str, folder: Path) -> Path:
     Raises:
         UserError: if a package that this takes is not installed.
     """
-    name, suffix = _KERAS[to]
-    path = folder / f"model{suffix}"
+    path = folder / f"model{SUFFIXES[to]}"
     try:
         with quietly():
-            graph.export(str(path), format=name, verbose=False)
+            graph.export(str(path), format=_KERAS[to], verbose=False)
     except ImportError as error:
         raise UserError(f"Exporting to {to} needs more packages ({error}): pip install 'utkface_mt[export]'") from error
     if to == "onnx":

@@ -17,7 +17,7 @@ from ..inference import BATCH, FaceModel, load_model
 from ..measured import REFERENCE
 from ..model.weights import BUNDLED_MODEL
 from ..workspace import Workspace
-from .formats import PRECISIONS, export_model, write_graph
+from .formats import PRECISIONS, SUFFIXES, export_model, write_graph
 from .graph import AGE, FEMALE, exported_graph
 from .precision import measure_ranges
 from .runtimes import Answers, open_exported
@@ -51,8 +51,7 @@ def measure_exports(workspace: Workspace, progress: Callable[[int, int], None] |
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         for to, precision in choices:
-            suffix = {"litert": ".tflite", "onnx": ".onnx", "saved-model": ""}[to]
-            path = export_model(to, Path(temporary, f"{precision}{suffix}"), precision)
+            path = export_model(to, Path(temporary, f"{precision}{SUFFIXES[to]}"), precision)
             row = _compare(path, crops, own, reference, faces)
             rows.append({"format": to, "precision": precision, **row})
             if progress:

@@ -56,7 +56,7 @@ def _write_label(
     draw.text((left + pad, top + pad), text, fill=INK, font=font)
 
 
-def write_annotated(file: Path, rows: pd.DataFrame, paths: list[Path], folder: Path) -> Path | None:
+def write_annotated(file: Path, rows: pd.DataFrame, paths: list[Path], folder: Path, taken: set[Path]) -> Path | None:
     """Writes an annotated copy of a photo.
 
     Args:
@@ -64,9 +64,11 @@ def write_annotated(file: Path, rows: pd.DataFrame, paths: list[Path], folder: P
         rows: its rows.
         paths: what the user gave; a photo found in a folder keeps its place below it.
         folder: where to write.
+        taken: the copies written before, to which this one is added: photos of one name get copies of two.
 
     Returns:
-        The copy: of the same name, with `.png` added unless it is JPEG or PNG. None if the photo cannot be read.
+        The copy: of the same name, with `.png` added unless it is JPEG or PNG, and a number if the name is taken.
+        None if the photo cannot be read.
 
     Raises:
         UserError: if the copy would take the place of the photo.
@@ -74,6 +76,10 @@ def write_annotated(file: Path, rows: pd.DataFrame, paths: list[Path], folder: P
     root = next((path for path in paths if path.is_dir() and file.is_relative_to(path)), file.parent)
     place = folder / file.relative_to(root)
     target = place if place.suffix.lower() in KEPT_SUFFIXES else place.with_name(f"{place.name}.png")
+    stem, number = target.stem, 1
+    while target in taken:
+        number += 1
+        target = target.with_stem(f"{stem}-{number}")
     if target.resolve() == file.resolve():
         raise UserError(f"{file} would be replaced by its annotated copy. Give --annotate another folder.")
     try:
@@ -82,4 +88,5 @@ def write_annotated(file: Path, rows: pd.DataFrame, paths: list[Path], folder: P
         return None
     with replacing(target) as temporary:
         annotate(photo, rows).save(temporary, quality=92)
+    taken.add(target)
     return target

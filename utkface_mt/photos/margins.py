@@ -69,7 +69,7 @@ def error_by_margin(
     """The model's validation scores on crops as UTKFace cut them, and on the same faces found and cut again.
 
     Beyond a crop's edge there is nothing to show, so that wider margins get a black frame that a photo would not
-    have: their errors are upper bounds.
+    have, and may have a larger error for it.
 
     Args:
         workspace: opened on UTKFace.
