@@ -77,7 +77,8 @@ def test_the_reference_is_a_run_and_a_name_that_is_none_is_told():
     table = compare_runs([open_run("reference")])
     measured = {entry["experiment"]: entry for entry in measured_entries() if not entry["repeat"]}
     for entry in table:
-        if "difference" in measured[entry["row"]] and entry["compared_with"]:
+        assert ("difference" in measured[entry["row"]]) == bool(entry["compared_with"])
+        if entry["compared_with"]:
             assert entry["difference"]["age_mae"] == pytest.approx(
                 measured[entry["row"]]["difference"]["age_mae"], abs=1e-5
             )

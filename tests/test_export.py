@@ -81,6 +81,9 @@ def test_the_command_exports_and_refuses_what_there_is_not(tmp_path: Path, capsy
     assert main(["export", "--to", "litert", "--precision", "int8", "--out", str(out)]) == 0
     assert out.stat().st_size <= 3_000_000
     assert "non-commercial" in capsys.readouterr().out
+    assert "non-commercial" in (tmp_path / "any name.LICENSE.txt").read_text()
+    assert main(["export", "--to", "litert", "--out", str(out)]) == 1
+    assert "does not look like an earlier export" in capsys.readouterr().err
     assert main(["export", "--to", "saved-model", "--precision", "int8", "--out", str(tmp_path / "model")]) == 1
     assert "saved-model can be written in float32" in capsys.readouterr().err
     assert main(["export", "--to", "saved-model", "--out", str(tmp_path)]) == 1

@@ -88,10 +88,10 @@ def test_what_cannot_be_read_is_told_why(photos: Path, tmp_path: Path, monkeypat
         tmp_path / "none.jpg": "No such file",
     }
     for path, reason in cases.items():
-        with pytest.raises(ValueError, match=reason):
+        with pytest.raises(UserError, match=f"{path.name}: .*({reason})"):
             read_photo(path)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    with pytest.raises(ValueError, match="too many pixels"):
+    with pytest.raises(UserError, match="too many pixels"):
         read_photo(photos / "three.jpg")
 
 
@@ -103,6 +103,8 @@ def test_a_folder_stands_for_its_pictures_and_a_path_that_is_not_there_is_named(
         list_photos(tmp_path / "nowhere")
     with pytest.raises(UserError, match="holds no picture"):
         list_photos(tmp_path)
+    with pytest.raises(UserError, match="holds no picture"):
+        list_photos(photos, leave_out=photos)
 
 
 @given(
@@ -140,8 +142,10 @@ def test_labels_stay_inside_the_picture_and_copies_never_replace_photos(tmp_path
     names = [tmp_path / "photo.png", tmp_path / "album" / "photo.png"]  # of one name, and given one by one
     copies = [write_annotated(name, rows, names, out, taken) for name in names]
     assert copies == [out / "photo.png", out / "photo-2.png"]
-    with pytest.raises(UserError, match="another folder"):
-        write_annotated(tmp_path / "photo.png", rows, [tmp_path], tmp_path, set())
+    assert write_annotated(names[0], rows, names, out, set()) == out / "photo.png"  # of an earlier call: renewed
+    for folder in (tmp_path, tmp_path / "album"):  # its own place; that of another photo
+        with pytest.raises(UserError, match="another folder"):
+            write_annotated(tmp_path / "photo.png", rows, [tmp_path], folder, set())
 
 
 @pytest.mark.slow
@@ -239,8 +243,28 @@ def test_the_command_writes_table_and_copies_and_says_what_is_missing(
     with Image.open(copies / "three.jpg") as copy:
         assert np.abs(np.asarray(copy, float) - np.asarray(drawn_photo(3, (1200, 800)), float)).max() > 100
     assert main(["predict", names[2]]) == 1
-    assert main(["predict", names[0], "--jobs", "0"]) == 1
-    assert "--jobs should be 1 or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--jobs", "0"], "--jobs 0: it should be 1 or more"),
+        (["--confidence", "2"], "--confidence 2: it should lie between 0 and 1"),
+        (["--csv", "three.jpg"], "cannot take the place of a picture"),
+        (["--csv", "."], "cannot take the place of a folder"),
+        (["--annotate", "notes.txt"], "it should be a folder, and is a file"),
+        (["--aligned", "--annotate", "copies"], "fills its picture"),
+        ([""], "One of the paths is empty"),
+    ],
+)
+def test_what_could_not_end_well_is_refused_before_anything_is_done(
+    arguments: list[str], message: str, photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    monkeypatch.chdir(photos)
+    before = {path: path.read_bytes() for path in photos.iterdir() if path.is_file()}
+    assert main(["predict", "three.jpg", *arguments]) == 1
+    assert message in capsys.readouterr().err
+    assert before == {path: path.read_bytes() for path in photos.iterdir()}
 
 
 def test_how_photos_are_cut_was_measured():

@@ -14,7 +14,7 @@ from .files import read_json, replacing, write_json
 from .ladder import SCHEDULERS
 from .measured import PUBLIC_COLUMNS, REFERENCE, measured_entries, measured_predictions, predictions_file
 from .results import Result, ResultStore
-from .rows import get_row
+from .rows import compared_with
 
 DIGITS = 16  # of a file's SHA-256 in the committed split: they tell the files apart at a fraction of the size
 
@@ -59,7 +59,7 @@ def _identity(entry: dict[str, Any]) -> tuple[str, bool, str, int]:
 
 def _with_difference(entry: dict[str, Any], entries: dict[tuple, dict[str, Any]], reference: Path) -> dict[str, Any]:
     """A row with its paired difference to the row before it; repeats have none."""
-    name = get_row(entry["experiment"]).previous or ("00_constant" if entry["experiment"] == "03_baseline" else "")
+    name = compared_with(entry["experiment"])
     before = [other for other in entries.values() if other["experiment"] == name and not other["repeat"]]
     before = [other for other in before if other["profile"] == entry["profile"]]
     if entry["repeat"] or not before:

@@ -12,7 +12,7 @@ from .errors import UserError
 from .evaluation.metrics import paired_difference
 from .measured import REFERENCE, measured_predictions, measured_results
 from .results import Result, ResultStore
-from .rows import get_row
+from .rows import compared_with
 
 REFERENCE_NAME = "reference"
 COMPARED = ("age_mae", "gender_accuracy")
@@ -87,7 +87,7 @@ def _against(runs: list[Run], run: Run, row: str) -> tuple[Run, Result] | None:
     """What a row is compared with."""
     if run is not runs[0]:
         return (runs[0], runs[0].rows[row]) if row in runs[0].rows else None
-    before = get_row(row).previous if len(runs) == 1 else ""
+    before = compared_with(row) if len(runs) == 1 else ""
     return (run, run.rows[before]) if before in run.rows else None
 
 

@@ -58,7 +58,7 @@ class FaceModel:
             two), `gender` (`Male` or `Female`, a binary label), `probability_female`.
 
         Raises:
-            UserError: if a picture is not square.
+            UserError: if a picture is not square, or is none.
         """
         tables = [self._predict_batch(batch) for batch in _batches(map(self._prepare, pictures))]
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(ANSWERS))
@@ -74,7 +74,7 @@ class FaceModel:
         return self._outputs(self._prepare(picture)[None])["age"][0].astype(np.float64)
 
     def _prepare(self, picture: Image.Image | np.ndarray) -> np.ndarray:
-        image = picture if isinstance(picture, Image.Image) else Image.fromarray(np.asarray(picture, np.uint8))
+        image = picture if isinstance(picture, Image.Image) else Image.fromarray(_checked(picture))
         if image.width != image.height:
             raise UserError(NOT_SQUARE.format(*image.size))
         if image.width != CROP_SIZE:
@@ -101,6 +101,20 @@ class FaceModel:
                 "probability_female": female,
             }
         )
+
+
+def _checked(picture: np.ndarray) -> np.ndarray:
+    """An array that is a picture.
+
+    Raises:
+        UserError: if it is none.
+    """
+    if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[-1] == 3:
+        return picture
+    given = (
+        f"an array of {picture.dtype} {list(picture.shape)}" if isinstance(picture, np.ndarray) else repr(picture)[:60]
+    )
+    raise UserError(f"A list of pictures is needed, PIL pictures or uint8 arrays [h, w, 3]; one of them is {given}.")
 
 
 def load_model(folder: Path = BUNDLED_MODEL) -> FaceModel:

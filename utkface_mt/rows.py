@@ -69,6 +69,11 @@ def full_recipe(profile: Profile) -> dict[str, Any]:
     return {**FULL_RECIPE, **profile.recipe}
 
 
+def compared_with(name: str) -> str:
+    """The row that a row's difference is taken to: the one before it, or for the first of them the constant answer."""
+    return get_row(name).previous or ("00_constant" if name == "03_baseline" else "")
+
+
 def get_row(name: str) -> Row:
     """Looks a row up.
 

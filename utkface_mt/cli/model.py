@@ -30,7 +30,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     from ..data.dataset import open_dataset
     from ..inference import evaluate
 
-    report = evaluate(open_dataset(options.data, runs_root() / "cache"))
+    dataset = open_dataset(options.data, runs_root() / "cache")
+    if left_out := len(dataset.quarantined):
+        print(f"{left_out} files are left out; `utkface-mt check {options.data}` says why.", file=sys.stderr)
+    report = evaluate(dataset)
     if options.json:
         print(json.dumps(report, indent=2))
         return 0
@@ -71,31 +74,30 @@ def _add_predict(verbs: Any) -> None:
 def _predict(options: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from ..errors import UserError
     from ..files import replacing
     from ..photos.annotate import write_annotated
     from ..photos.detect import CONFIDENCE
     from ..photos.predict import COLUMNS, predict_files
     from .progress import progress_bar
 
-    confidence = CONFIDENCE if options.confidence is None else options.confidence
-    if options.jobs < 1 or not 0 <= confidence <= 1:
-        raise UserError("--jobs should be 1 or more, and --confidence from 0 to 1.")
+    _check_predict(options)
     paths = [Path(path) for path in options.paths]
+    folder = Path(options.annotate) if options.annotate else None
     copies: set[Path] = set()
 
     def each(file: Path, rows: Any) -> None:
-        if options.annotate:
-            write_annotated(file, rows, paths, Path(options.annotate), copies)
+        if folder:
+            write_annotated(file, rows, paths, folder, copies)
 
     with progress_bar("Looking at photos") as progress:
         table = predict_files(
             paths,
             aligned=options.aligned,
-            confidence=confidence,
+            confidence=CONFIDENCE if options.confidence is None else options.confidence,
             jobs=options.jobs,
             progress=progress,
             each=each,
+            leave_out=folder,
         )
     shown = table if options.details else table[list(COLUMNS)]
     if options.csv:
@@ -103,6 +105,30 @@ def _predict(options: argparse.Namespace) -> int:
             shown.to_csv(temporary, index=False)
     print(shown.round(3).to_string(index=False, na_rep=""))
     return _say_what_is_missing(table)
+
+
+def _check_predict(options: argparse.Namespace) -> None:
+    """Refuses what could not end well, before hours of work and before anything is replaced."""
+    from pathlib import Path
+
+    from ..errors import UserError
+    from ..photos.read import SUFFIXES
+
+    table, copies = Path(options.csv), Path(options.annotate)
+    if options.jobs < 1:
+        raise UserError(f"--jobs {options.jobs}: it should be 1 or more.")
+    if options.confidence is not None and not 0 <= options.confidence <= 1:
+        raise UserError(f"--confidence {options.confidence:g}: it should lie between 0 and 1.")
+    if not all(options.paths):
+        raise UserError("One of the paths is empty. Give pictures, or folders of pictures.")
+    if options.csv and (table.is_dir() or table.suffix.lower() in SUFFIXES):
+        raise UserError(
+            f"--csv {table}: a table cannot take the place of a {'folder' if table.is_dir() else 'picture'}."
+        )
+    if options.annotate and copies.exists() and not copies.is_dir():
+        raise UserError(f"--annotate {copies}: it should be a folder, and is a file.")
+    if options.annotate and options.aligned:
+        raise UserError("--annotate draws boxes around faces in photos; with --aligned a face fills its picture.")
 
 
 def _say_what_is_missing(table: Any) -> int:
@@ -135,11 +161,10 @@ def _add_export(verbs: Any) -> None:
 def _export(options: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from ..export.formats import export_model
-    from ..model.weights import BUNDLED_MODEL
+    from ..export.formats import export_model, licence_beside
 
     path = export_model(options.to, Path(options.out), options.precision)
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     print(f"{path}: {sum(file.stat().st_size for file in files) / 1e6:.2f} MB")
-    print(f"For non-commercial research only, as UTKFace is: {BUNDLED_MODEL.name}/LICENSE in the package.")
+    print(f"For non-commercial research only, as UTKFace is: {licence_beside(path)} goes with it.")
     return 0

@@ -178,7 +178,7 @@ def _add_results(verbs: Any) -> None:
         "runs",
         nargs="*",
         metavar="RUN",
-        help="a run's folder, a profile, or reference; by default every profile run here",
+        help="a run's folder, a profile, or reference; by default every profile run here, else the reference",
     )
     form = results.add_mutually_exclusive_group()
     form.add_argument("--markdown", action="store_true", help="print a Markdown table")
@@ -189,7 +189,7 @@ def _add_results(verbs: Any) -> None:
 def _results(options: argparse.Namespace) -> int:
     from ..compare_runs import REFERENCE_NAME, compare_runs, known_runs, open_run, readable
 
-    chosen = options.runs or known_runs() or [REFERENCE_NAME]
+    chosen = list(dict.fromkeys(options.runs)) or known_runs() or [REFERENCE_NAME]
     opened = [open_run(name) for name in chosen]
     groups = [opened] if options.runs else [[run] for run in opened]  # unasked, profiles are not compared
     table = [entry for group in groups for entry in compare_runs(group)]

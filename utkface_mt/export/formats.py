@@ -32,8 +32,8 @@ def export_model(to: str, out: Path, precision: str = "float32", folder: Path = 
         folder: where the model lies; the bundled one by default.
 
     Returns:
-        `out`. Its input is `crops`, uint8 RGB `[n, 200, 200, 3]`; its outputs are `age` in years and the calibrated
-        `probability_female`, float32 `[n]`.
+        `out`; the licence of the weights is written beside it. Its input is `crops`, uint8 RGB `[n, 200, 200, 3]`;
+        its outputs are `age` in years and the calibrated `probability_female`, float32 `[n]`.
 
     Raises:
         UserError: if there is no such format or precision, a package is missing, or `out` cannot be written.
@@ -41,6 +41,8 @@ def export_model(to: str, out: Path, precision: str = "float32", folder: Path = 
     _check_choice(to, precision)
     if out.is_dir():
         raise UserError(f"{out} is a folder that exists already. Choose another --out, or remove it.")
+    if out.exists() and out.suffix != SUFFIXES[to]:
+        raise UserError(f"{out} exists and does not look like an earlier export. Choose another --out, or remove it.")
     ranges = required_ranges(to, folder) if precision == "int8" else {}
     with tempfile.TemporaryDirectory() as temporary:
         made = write_graph(exported_graph(load_model(folder)), to, Path(temporary))
@@ -48,7 +50,14 @@ def export_model(to: str, out: Path, precision: str = "float32", folder: Path = 
             made = lower(to, precision, made, ranges)
         with replacing(out) as place:
             shutil.move(made, place)
+    with replacing(licence_beside(out)) as place:
+        shutil.copyfile(folder / "LICENSE" if (folder / "LICENSE").exists() else BUNDLED_MODEL / "LICENSE", place)
     return out
+
+
+def licence_beside(out: Path) -> Path:
+    """Where the licence of an exported model lies: it has to go along with it."""
+    return out.with_name(f"{out.name}.LICENSE.txt")
 
 
 def _check_choice(to: str, precision: str) -> None:
@@ -69,7 +78,8 @@ def write_graph(graph: keras.Model, to: str, folder: Path) -> Path:
         with quietly():
             graph.export(str(path), format=_KERAS[to], verbose=False)
     except ImportError as error:
-        raise UserError(f"Exporting to {to} needs more packages ({error}): pip install 'utkface_mt[export]'") from error
+        packages = "tf2onnx onnx onnxruntime" if to == "onnx" else "ai-edge-litert ai-edge-quantizer"
+        raise UserError(f"Exporting to {to} needs more packages ({error}): pip install {packages}") from error
     if to == "onnx":
         number_names(path)
     return path

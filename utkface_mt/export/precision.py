@@ -143,6 +143,8 @@ def number_names(path: Path) -> None:
         node.output[:] = [numbered(name) for name in node.output]
     for value in (*model.graph.initializer, *model.graph.value_info):
         value.name = numbered(value.name)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "n"
     onnx.save(model, path)
 
 

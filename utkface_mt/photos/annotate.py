@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import pandas as pd
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ExifTags, Image, ImageDraw, ImageFont
 
 from ..errors import UserError
 from ..files import replacing
-from .read import read_photo
+from .read import open_photo
 
 KEPT_SUFFIXES = (".jpg", ".jpeg", ".png")
+PROGRAM = "utkface_mt annotated copy"
 INK, PAPER = "#ffffff", "#1f3a5f"
 
 
@@ -17,7 +18,7 @@ def annotate(photo: Image.Image, rows: pd.DataFrame) -> Image.Image:
     """Draws a box and a label at each face.
 
     Args:
-        photo: as `read_photo` gives it.
+        photo: as `open_photo` gives it.
         rows: its rows, as `predict_files` gives them; a row without a face draws nothing.
 
     Returns:
@@ -71,7 +72,7 @@ def write_annotated(file: Path, rows: pd.DataFrame, paths: list[Path], folder: P
         None if the photo cannot be read.
 
     Raises:
-        UserError: if the copy would take the place of the photo.
+        UserError: if the copy would take the place of a picture that no earlier call of this wrote.
     """
     root = next((path for path in paths if path.is_dir() and file.is_relative_to(path)), file.parent)
     place = folder / file.relative_to(root)
@@ -80,13 +81,28 @@ def write_annotated(file: Path, rows: pd.DataFrame, paths: list[Path], folder: P
     while target in taken:
         number += 1
         target = target.with_stem(f"{stem}-{number}")
-    if target.resolve() == file.resolve():
-        raise UserError(f"{file} would be replaced by its annotated copy. Give --annotate another folder.")
+    if target.exists() and not _is_copy(target):
+        raise UserError(f"{target} would be replaced by an annotated copy of {file}. Give --annotate another folder.")
     try:
-        photo = read_photo(file)
+        photo = open_photo(file)
     except ValueError:
         return None
     with replacing(target) as temporary:
-        annotate(photo, rows).save(temporary, quality=92)
+        annotate(photo, rows).save(temporary, quality=92, exif=_mark())
     taken.add(target)
     return target
+
+
+def _mark() -> Image.Exif:
+    """What tells annotated copies from photos: the program's name in their EXIF data."""
+    mark = Image.Exif()
+    mark[ExifTags.Base.Software] = PROGRAM
+    return mark
+
+
+def _is_copy(path: Path) -> bool:
+    try:
+        with Image.open(path) as picture:
+            return picture.getexif().get(ExifTags.Base.Software) == PROGRAM
+    except OSError:
+        return False

@@ -51,8 +51,12 @@ def find_faces(photo: Image.Image, confidence: float = CONFIDENCE, at_least: int
         The faces, from the largest to the smallest.
 
     Raises:
-        UserError: if there are fewer faces, or the package `mtcnn` is not installed.
+        UserError: if `photo` is no picture, there are fewer faces, or the package `mtcnn` is not installed.
     """
+    if not isinstance(photo, Image.Image):
+        raise UserError(
+            f"A photo should be a PIL picture, as read_photo gives it, and not of type {type(photo).__name__}."
+        )
     photo = photo.convert("RGB")
     faces = [Face(*found, cut_face(photo, found[1])) for found in locate(photo, confidence)]
     if len(faces) < at_least:
@@ -69,11 +73,10 @@ def locate(photo: Image.Image, confidence: float = CONFIDENCE) -> list[tuple[tup
     seen.thumbnail((DETECTION_SIDE, DETECTION_SIDE), Image.Resampling.LANCZOS)
     scale = np.array(photo.size) / seen.size
     found = []
-    for answer in _detect(np.asarray(seen)):
-        if answer["confidence"] >= confidence:
-            box = tuple((np.array(answer["box"], np.float64) * np.tile(scale, 2)).tolist())
-            landmarks = np.array([answer["keypoints"][name] for name in LANDMARKS], np.float64) * scale
-            found.append((box, landmarks, float(answer["confidence"])))
+    for answer in _detect(np.asarray(seen), confidence):
+        box = tuple((np.array(answer["box"], np.float64) * np.tile(scale, 2)).tolist())
+        landmarks = np.array([answer["keypoints"][name] for name in LANDMARKS], np.float64) * scale
+        found.append((box, landmarks, float(answer["confidence"])))
     return found
 
 
@@ -82,10 +85,10 @@ def _area(face: Face) -> float:
     return (right - left) * (bottom - top)
 
 
-def _detect(pixels: np.ndarray) -> list[dict[str, Any]]:
+def _detect(pixels: np.ndarray, confidence: float) -> list[dict[str, Any]]:
     if min(pixels.shape[:2]) < SMALLEST_FACE:
         return []
-    return _detector().detect_faces(pixels, box_format="xyxy", min_face_size=SMALLEST_FACE)
+    return _detector().detect_faces(pixels, box_format="xyxy", min_face_size=SMALLEST_FACE, threshold_onet=confidence)
 
 
 @functools.cache
@@ -101,7 +104,7 @@ def _detector() -> Any:
             from mtcnn.stages import StageONet, StagePNet, StageRNet
     except ImportError:
         raise UserError(
-            "Finding faces needs the package mtcnn: pip install 'utkface_mt[photos]'. "
+            "Finding faces needs one more package: pip install 'mtcnn>=1.0,<2'. "
             "Pictures that are cut like UTKFace's crops need none: give --aligned."
         ) from None
     folder = importlib.resources.files("mtcnn.assets.weights")

@@ -15,7 +15,7 @@ from ..backend import tf
 from ..errors import UserError
 from ..inference import ANSWERS, BATCH, NOT_SQUARE, FaceModel, load_model
 from .detect import CONFIDENCE, Face, find_faces
-from .read import list_photos, read_photo
+from .read import list_photos, open_photo
 
 COLUMNS = ("file", "face", *ANSWERS)
 DETAILS = ("left", "top", "right", "bottom", "confidence", "note")
@@ -39,6 +39,7 @@ def predict_files(
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
     each: Callable[[Path, pd.DataFrame], None] | None = None,
+    leave_out: Path | None = None,
 ) -> pd.DataFrame:
     """Predicts the faces in picture files.
 
@@ -52,6 +53,7 @@ def predict_files(
         jobs: processes that read pictures and find faces.
         progress: called with (done, total) after each file that was searched.
         each: called with every file and its rows, as soon as they are known.
+        leave_out: a folder whose pictures are not taken.
 
     Returns:
         A row a face with `COLUMNS` and `DETAILS`: `face` counts the faces of a file from the largest on. A file
@@ -61,7 +63,8 @@ def predict_files(
     Raises:
         UserError: if a path does not exist or a folder holds no picture.
     """
-    files = [file for path in paths for file in list_photos(path)]
+    found = [file for path in paths for file in list_photos(path, leave_out)]
+    files = list({file.resolve(): file for file in reversed(found)}.values())[::-1]  # each once, in its first place
     model = model or load_model()
     look = functools.partial(_read_crop if aligned else _find_in, confidence=confidence)
     tables: list[pd.DataFrame] = []
@@ -82,8 +85,8 @@ def predict_files(
 
 def _read_crop(file: Path, confidence: float) -> Photo:
     try:
-        picture = read_photo(file)
-    except (ValueError, OSError) as error:
+        picture = open_photo(file)
+    except ValueError as error:
         return Photo(file, problem=str(error))
     if picture.width != picture.height:
         return Photo(file, problem=NOT_SQUARE.format(*picture.size))
@@ -93,8 +96,8 @@ def _read_crop(file: Path, confidence: float) -> Photo:
 
 def _find_in(file: Path, confidence: float) -> Photo:
     try:
-        return Photo(file, find_faces(read_photo(file), confidence))
-    except (ValueError, OSError) as error:
+        return Photo(file, find_faces(open_photo(file), confidence))
+    except ValueError as error:
         return Photo(file, problem=str(error))
 
 

@@ -16,11 +16,12 @@ LONGEST_SIDE = 4096  # pixels: larger pictures are made smaller, which costs no 
 LARGEST_FILE = 200_000_000  # bytes
 
 
-def list_photos(path: Path) -> list[Path]:
+def list_photos(path: Path, leave_out: Path | None = None) -> list[Path]:
     """The pictures that a path stands for: itself, or all below it if it is a folder.
 
     Args:
         path: a file of any name, or a folder. Links to folders are not followed; hidden files are left out.
+        leave_out: a folder below which nothing is taken.
 
     Returns:
         The files, sorted.
@@ -35,6 +36,7 @@ def list_photos(path: Path) -> list[Path]:
     found = [
         Path(parent, name)
         for parent, _, names in os.walk(path)
+        if not (leave_out and Path(parent).resolve().is_relative_to(leave_out.resolve()))
         for name in names
         if name.lower().endswith(SUFFIXES) and not name.startswith(".")
     ]
@@ -47,6 +49,24 @@ def read_photo(path: Path | str) -> Image.Image:
     """Reads a photo upright, in RGB, and no larger than anyone needs.
 
     Args:
+        path: as for `open_photo`.
+
+    Returns:
+        What `open_photo` gives.
+
+    Raises:
+        UserError: if it cannot be read.
+    """
+    try:
+        return open_photo(Path(path))
+    except ValueError as error:
+        raise UserError(f"{path}: {error}.") from error
+
+
+def open_photo(path: Path) -> Image.Image:
+    """As `read_photo`, for those who go on with the next photo where one cannot be read.
+
+    Args:
         path: JPEG, PNG, WebP, BMP, TIFF, GIF (its first picture), or HEIC where `pillow-heif` is installed.
 
     Returns:
@@ -56,7 +76,6 @@ def read_photo(path: Path | str) -> Image.Image:
     Raises:
         ValueError: if it cannot be read; the reason, in words for the user.
     """
-    path = Path(path)
     if path.suffix.lower() in HEIF_SUFFIXES:
         _enable_heif()
     try:
@@ -103,5 +122,5 @@ def _enable_heif() -> None:
     try:
         import pillow_heif
     except ImportError:
-        raise ValueError("HEIC needs the package pillow-heif: pip install 'utkface_mt[photos]'") from None
+        raise ValueError("HEIC needs one more package: pip install pillow-heif") from None
     pillow_heif.register_heif_opener()

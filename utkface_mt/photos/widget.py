@@ -6,7 +6,6 @@ from typing import Any
 
 from PIL import Image
 
-from ..errors import UserError
 from .drawn import drawn_photo
 from .read import SUFFIXES, read_photo
 
@@ -34,16 +33,9 @@ def chosen_photo(button: Any, path: str = "") -> tuple[str, Image.Image]:
     if button.value:
         uploaded = button.value[0]
         with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder, f"photo{Path(uploaded['name']).suffix}")
+            copy = Path(folder, Path(uploaded["name"]).name)
             copy.write_bytes(uploaded["content"])
-            return "your photo", _read(copy, uploaded["name"])
+            return "your photo", read_photo(copy)
     if path:
-        return "your photo", _read(Path(path), path)
+        return "your photo", read_photo(path)
     return "drawn sample faces", drawn_photo()
-
-
-def _read(path: Path, name: str) -> Image.Image:
-    try:
-        return read_photo(path)
-    except (ValueError, OSError) as error:
-        raise UserError(f"{name}: {error}.") from error

@@ -15,7 +15,7 @@ def require_tensorboard() -> None:
         UserError: if the package `tensorboard` is not installed.
     """
     if importlib.util.find_spec("tensorboard") is None:
-        raise UserError("Logs for TensorBoard need the package: pip install 'utkface_mt[tensorboard]'")
+        raise UserError("Logs for TensorBoard need one more package: pip install tensorboard")
 
 
 def tensorboard_callbacks(folder: Path) -> list[keras.callbacks.Callback]:
