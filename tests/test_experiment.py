@@ -153,6 +153,7 @@ def test_the_users_number_of_epochs_goes_for_every_row(faces_folder: Path, runs:
     assert opened.start.epochs == opened.profile.head_epochs == full_recipe(opened.profile)["epochs"] == 1
 
 
+@pytest.mark.slow
 def test_logs_for_tensorboard_are_written_on_request_and_change_nothing(workspace, monkeypatch: pytest.MonkeyPatch):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

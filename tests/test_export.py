@@ -41,6 +41,7 @@ def test_crops_are_prepared_as_everywhere_else(crops: np.ndarray, size: int, cro
     assert (made != expected).mean() < 0.01  # where Pillow's whole numbers fall on the other side of a half
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "choices",
     [

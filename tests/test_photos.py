@@ -189,7 +189,7 @@ class _Trap:
 @pytest.mark.slow
 def test_small_faces_are_found_and_those_too_small_have_a_row(model: FaceModel, tmp_path: Path):
     drawn_photo(4, side=70).save(tmp_path / "small.png")
-    drawn_photo(4, side=16).save(tmp_path / "specks.png")
+    drawn_photo(4, side=6).save(tmp_path / "specks.png")
     found = predict_files([tmp_path], model).groupby("file")["face"].max()
     assert found[str(tmp_path / "small.png")] >= 3
     assert found[str(tmp_path / "specks.png")] == 0
