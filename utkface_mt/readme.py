@@ -118,7 +118,7 @@ def margins() -> str:
     measured = read_json(REFERENCE / "alignment.json")["validation"]
     rows = [
         {
-            "margin at each edge": f"{100 * row['margin']:+.1f} %",
+            "margin at each edge": f"{100 * row['margin']:+.1f} %" if row["margin"] else "as UTKFace",
             "age MAE": f"{row['age_mae']:.2f}",
             "change [95 %]": "{:+.2f} [{:+.2f}, {:+.2f}]".format(*row["age_mae_difference"]),
             "gender accuracy": f"{100 * row['gender_accuracy']:.1f} %",
