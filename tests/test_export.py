@@ -23,7 +23,7 @@ from utkface_mt.inference import FaceModel, load_model
 from utkface_mt.model.network import build_network
 
 CHOICES = [(to, name) for to, names in PRECISIONS.items() for name in names]
-TOLERANCES = {"float32": (0.05, 1e-3), "float16": (2.0, 0.03), "int8": (12.0, 0.4)}  # years, probability; one face
+TOLERANCES = {"float32": (0.05, 1e-3), "float16": (0.5, 0.03), "int8": (3.0, 0.2)}  # years, probability
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +69,9 @@ def test_every_format_and_precision_gives_the_models_answers(to: str, name: str,
     answers = run(crops)
     years, probability = TOLERANCES[name]
     assert set(answers) == {"age", "probability_female"}
-    assert np.abs(answers["age"] - expected["age"]).max() < years
-    assert np.abs(answers["probability_female"] - expected["probability_female"]).max() < probability
+    whole = np.max if name == "float32" else np.median  # a distribution with two hills can tip over by rounding
+    assert whole(np.abs(answers["age"] - expected["age"])) < years
+    assert whole(np.abs(answers["probability_female"] - expected["probability_female"])) < probability
     alone = run(crops[:1])
     assert alone["age"].shape == (1,)
     assert alone["age"][0] == pytest.approx(answers["age"][0], abs=0.05 if name == "float32" else 1.0)

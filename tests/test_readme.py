@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,5 +98,6 @@ def test_papermill_runs_a_notebook_as_the_readme_says(desk: Path, monkeypatch: p
     monkeypatch.setenv("UTKFACE_MT_RUNS", str(desk / "papermill"))
     words = [str(desk / word) if word == "out.ipynb" else word for word in shlex.split(command)[1:]]
     words = [word.replace("07_augmentation", "01_eda") for word in words]  # the quickest; all of them run in `make run`
-    subprocess.run(["papermill", *words], cwd=ROOT, check=True, capture_output=True)
+    program = Path(sys.executable).with_name("papermill")
+    subprocess.run([program, *words], cwd=ROOT, check=True, capture_output=True)
     assert (desk / "out.ipynb").exists()
