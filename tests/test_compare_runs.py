@@ -58,6 +58,7 @@ def test_several_runs_compare_the_same_rows_and_never_different_faces(tmp_path: 
     assert readable(table)["change of age MAE"].tolist()[3] == OTHER_FACES
 
 
+@pytest.mark.slow
 def test_the_command_prints_table_markdown_and_json(tmp_path: Path, runs: Path, capsys: pytest.CaptureFixture):
     folder = str(_run(tmp_path / "one", {"05_fine_tune": 9.0, "06_sample_weights": 6.0}))
     assert main(["results", folder, "--json"]) == 0

@@ -53,6 +53,7 @@ def test_a_frozen_backbone_leaves_the_heads_to_learn():
     assert trainable == {"age", "gender"}
 
 
+@pytest.mark.slow
 def test_fine_tuning_frees_layers_from_the_output_on():
     counts = [len(build_network(replace(TINY, fine_tune=share)).trainable_weights) for share in (0.0, 0.3, 1.0)]
     assert counts[0] < counts[1] < counts[2]
@@ -72,6 +73,7 @@ def test_normalisation_statistics_change_only_if_asked(normalisation: str, chang
     assert changed is changes
 
 
+@pytest.mark.slow
 def test_weights_fit_the_network_with_plain_keras_normalisation_and_both_predict_the_same(tmp_path: Path):
     frozen = build_network(replace(TINY, fine_tune=1.0))
     plain = build_network(replace(TINY, fine_tune=1.0, normalisation="trainable", seed=1))

@@ -35,7 +35,11 @@ def _gradients(model: keras.Model) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize(
     ("name", "normalisations", "paddings"),
-    [("mobilenet_v2", 52, 4), ("mobilenet_v3_small", 34, 4), ("efficientnet_v2_b0", 59, 0)],
+    [
+        ("mobilenet_v2", 52, 4),
+        ("mobilenet_v3_small", 34, 4),
+        pytest.param("efficientnet_v2_b0", 59, 0, marks=pytest.mark.slow),
+    ],
 )
 def test_folded_and_plain_backbones_agree_in_predictions_and_gradients(name: str, normalisations: int, paddings: int):
     plain = _disturbed(build_backbone(name, 0.35, 64, "none"))
@@ -69,6 +73,7 @@ def test_a_saved_folded_model_loads_and_predicts_the_same(tmp_path: Path):
     assert np.allclose(loaded(PICTURES), expected, atol=1e-5 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 def test_a_network_for_any_size_equals_the_networks_of_each_size(tmp_path: Path):
     free = freeze_statistics(_disturbed(build_backbone("mobilenet_v2", 0.35, None, "none")))
     free.save_weights(tmp_path / "backbone.weights.h5")
