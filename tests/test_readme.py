@@ -101,3 +101,9 @@ def test_papermill_runs_a_notebook_as_the_readme_says(desk: Path, monkeypatch: p
     program = Path(sys.executable).with_name("papermill")
     subprocess.run([program, *words], cwd=ROOT, check=True, capture_output=True)
     assert (desk / "out.ipynb").exists()
+
+
+def test_every_picture_is_shown_on_a_page():
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    places = [(page, place) for page in pages for place in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text())]
+    assert {(page.parent / place).resolve() for page, place in places} == set((ROOT / "images").resolve().iterdir())

@@ -220,7 +220,7 @@ def test_tables_in_readme_and_docs_are_those_that_the_reference_gives(page: str)
     assert renewed(text) == text
 
 
-@pytest.mark.parametrize("page", ["README.md", "utkface_mt/reference/MODEL_CARD.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/figures.md", "utkface_mt/reference/MODEL_CARD.md"])
 def test_every_local_link_and_picture_of_a_page_exists(page: str):
     path = ROOT / page
     links = re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8"))

@@ -140,28 +140,35 @@ def class_weights(table: pd.DataFrame) -> Figure:
 
 
 def cost_against_accuracy(table: pd.DataFrame) -> Figure:
-    """Backbones by multiply-adds and speed; those that were probed with their age error.
+    """Backbones by multiply-adds and speed; beside it, where two or more were probed, those with their age error.
 
     Args:
         table: as `utkface_mt.training.backbone_costs.comparison` gives it.
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
+    probed = table.dropna(subset=["age_mae"])
+    panels = 2 if len(probed) > 1 else 1
+    figure, axes = plt.subplots(1, panels, figsize=(11 if panels == 2 else 7.5, 4), squeeze=False)
     cost = "million multiply-adds a picture"
+    left, right = axes[0, 0], axes[0, -1]
     _labelled_points(left, table, "inference_images_per_second", BLUE)
     left.set(xscale="log", yscale="log", xlabel=cost, ylabel="pictures a second", title="What a backbone costs")
-    _labelled_points(right, table.dropna(subset=["age_mae"]), "age_mae", ORANGE)
-    right.set(xscale="log", xlabel=cost, ylabel="age MAE in years (validation)", title="What its frozen features give")
+    if panels == 2:
+        _labelled_points(right, probed, "age_mae", ORANGE)
+        title = "What its frozen features give"
+        right.set(xscale="log", xlabel=cost, ylabel="age MAE in years (validation)", title=title)
     return figure
 
 
 def _labelled_points(axes: plt.Axes, table: pd.DataFrame, column: str, colour: str) -> None:
-    """Points by multiply-adds, their names in turn above and below, so that neighbours stay legible."""
-    axes.scatter(table["mega_multiply_adds"], table[column], color=colour)
-    axes.margins(x=0.22, y=0.12)
-    for number, (name, row) in enumerate(table.iterrows()):
-        offset = (4, 5) if number % 2 else (4, -12)
-        place = (row["mega_multiply_adds"], row[column])
-        axes.annotate(name, place, xytext=offset, textcoords="offset points", fontsize=8)
+    """Points with their names, by turns above to the right and below to the left, so that neighbours' keep apart."""
+    table = table.sort_values("mega_multiply_adds")
+    axes.plot(table["mega_multiply_adds"], table[column], "o", color=colour)
+    axes.margins(x=0.3, y=0.1)
+    places = ({"xytext": (6, 4), "ha": "left"}, {"xytext": (-6, -9), "ha": "right"})
+    for number, (name, cost, value) in enumerate(
+        zip(table.index, table["mega_multiply_adds"], table[column], strict=True)
+    ):
+        axes.annotate(name, (cost, value), textcoords="offset points", fontsize=9, **places[number % 2])
 
 
 def age_distributions(pictures: np.ndarray, answers: np.ndarray, ages: Sequence[int]) -> Figure:
