@@ -140,35 +140,29 @@ def class_weights(table: pd.DataFrame) -> Figure:
 
 
 def cost_against_accuracy(table: pd.DataFrame) -> Figure:
-    """Backbones by multiply-adds and speed; beside it, where two or more were probed, those with their age error.
+    """Backbones from the least work to the most, with their speed and, where they were probed, their age error.
 
     Args:
         table: as `utkface_mt.training.backbone_costs.comparison` gives it.
     """
-    probed = table.dropna(subset=["age_mae"])
-    panels = 2 if len(probed) > 1 else 1
-    figure, axes = plt.subplots(1, panels, figsize=(11 if panels == 2 else 7.5, 4), squeeze=False)
-    cost = "million multiply-adds a picture"
-    left, right = axes[0, 0], axes[0, -1]
-    _labelled_points(left, table, "inference_images_per_second", BLUE)
-    left.set(xscale="log", yscale="log", xlabel=cost, ylabel="pictures a second", title="What a backbone costs")
-    if panels == 2:
-        _labelled_points(right, probed, "age_mae", ORANGE)
-        title = "What its frozen features give"
-        right.set(xscale="log", xlabel=cost, ylabel="age MAE in years (validation)", title=title)
+    table = table.sort_values("mega_multiply_adds", ascending=False)
+    panels = {"mega_multiply_adds": "million multiply-adds", "inference_images_per_second": "pictures a second"}
+    if table["age_mae"].notna().any():
+        panels["age_mae"] = "age MAE in years (validation)"
+    figure, grid = plt.subplots(1, len(panels), figsize=(3.4 * len(panels) + 1.5, 4), sharey=True)
+    for axes, (column, label), colour in zip(grid, panels.items(), (GREY, BLUE, ORANGE), strict=False):
+        axes.plot(table[column], table.index, "o", color=colour)
+        for name, value in table[column].dropna().items():
+            text = f"{value:.3g}" if value < 100 else f"{value:,.0f}"
+            axes.annotate(text, (value, name), xytext=(7, -3), textcoords="offset points", fontsize=9)
+        axes.set(xlabel=label, xscale="linear" if column == "age_mae" else "log")
+        axes.xaxis.set_major_formatter("{x:,g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.margins(x=0.25)
+    grid[0].set_title("What a backbone costs")
+    if "age_mae" in panels:
+        grid[2].set_title("What its frozen features give")
     return figure
-
-
-def _labelled_points(axes: plt.Axes, table: pd.DataFrame, column: str, colour: str) -> None:
-    """Points with their names, by turns above to the right and below to the left, so that neighbours' keep apart."""
-    table = table.sort_values("mega_multiply_adds")
-    axes.plot(table["mega_multiply_adds"], table[column], "o", color=colour)
-    axes.margins(x=0.3, y=0.1)
-    places = ({"xytext": (6, 4), "ha": "left"}, {"xytext": (-6, -9), "ha": "right"})
-    for number, (name, cost, value) in enumerate(
-        zip(table.index, table["mega_multiply_adds"], table[column], strict=True)
-    ):
-        axes.annotate(name, (cost, value), textcoords="offset points", fontsize=9, **places[number % 2])
 
 
 def age_distributions(pictures: np.ndarray, answers: np.ndarray, ages: Sequence[int]) -> Figure:
