@@ -1,5 +1,6 @@
 """Shared fixtures: a small drawn dataset, and a run folder of the tests' own."""
 
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,12 @@ FACES = 160
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def repeatable() -> None:
+    """Each test draws the same random weights at each run: Keras takes its seeds from Python's generator."""
+    random.seed(0)
 
 
 @pytest.fixture(scope="session")
