@@ -42,14 +42,13 @@ def draw(folder: Path | None = None) -> list[Path]:
     matplotlib.use("Agg")
     use_style()
     folder = folder or repository_root() / "images"
-    figures = {**_table_figures(), **_run_figures(), **_best_figures(), **_model_figures()}
-    figures["margins"] = photos.error_by_margin(read_json(ALIGNMENT)["validation"])
     paths = []
-    for name, figure in figures.items():
-        paths.append(folder / f"{name}.png")
-        with replacing(paths[-1]) as temporary:
-            figure.savefig(temporary, dpi=110, metadata={"Software": None})
-        plt.close(figure)
+    for group in (_table_figures, _run_figures, _best_figures, _model_figures, _photo_figures):
+        for name, figure in group().items():
+            paths.append(folder / f"{name}.png")
+            with replacing(paths[-1]) as temporary:
+                figure.savefig(temporary, dpi=110, metadata={"Software": None})
+            plt.close(figure)
     return paths
 
 
@@ -102,6 +101,11 @@ def _model_figures() -> dict[str, Figure]:
         title = f"Where the network looks, on average over {saved['faces']} faces"
         average = evaluation.attribution_row(saved["face"], heats, title)
     return {"attribution": average, "lime": _explained_drawing()}
+
+
+def _photo_figures() -> dict[str, Figure]:
+    """What faces cut out of photos at other margins cost."""
+    return {"margins": photos.error_by_margin(read_json(ALIGNMENT)["validation"])}
 
 
 def _explained_drawing(age: int = 45, gender: int = 1, race: int = 0) -> Figure:
