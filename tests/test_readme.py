@@ -1,5 +1,6 @@
 """Every command that the README shows is executed: here for real, or by CI, which the test checks."""
 
+import os
 import re
 import shlex
 import shutil
@@ -86,7 +87,9 @@ def test_our_commands_do_what_the_readme_says(command: str, desk: Path, monkeypa
         arguments = ["results", "reference"]  # no run of UTKFace is at hand
     from utkface_mt.cli import main
 
+    before = dict(os.environ)
     assert main([*arguments, *SHORTER.get(verb, [])]) == 0
+    assert [name for name in os.environ if name.startswith("UTKFACE_MT") and name not in before] == []
     for option in ("--csv", "--annotate", "--out"):
         if option in arguments:
             assert (desk / arguments[arguments.index(option) + 1]).exists()

@@ -83,19 +83,20 @@ def fine_tune_base(workspace: Workspace, previous: Experiment) -> Experiment:
     return replace(previous, fine_tune=1.0, **{name: getattr(start, name) for name in same})
 
 
-def fine_tune_study(workspace: Workspace, previous: Experiment, alone: bool = True) -> optuna.Study:
+def fine_tune_study(workspace: Workspace, previous: Experiment, storage: str = "", alone: bool = True) -> optuna.Study:
     """The hyperparameter study, run or gone on with.
 
     Args:
         workspace: the run.
         previous: the frozen baseline's experiment.
+        storage: as for `utkface_mt.training.studies.open_storage`; empty for `study_storage`.
         alone: whether this is the only worker; then the study repeats for the same seed.
     """
-    base, storage, name = study_base(workspace, previous), study_storage(workspace), study_name(workspace, previous)
+    base, name = study_base(workspace, previous), study_name(workspace, previous)
     return search(
         base,
         lambda experiment, callbacks: run(workspace, experiment, callbacks=callbacks).history,
-        storage,
+        storage or study_storage(workspace),
         workspace.profile.trials,
         name,
         base.seed if alone else None,

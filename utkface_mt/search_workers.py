@@ -1,7 +1,6 @@
 """The study of notebook 05 with several workers: processes here, and on any machine that reaches the storage."""
 
 import multiprocessing
-import os
 import time
 from typing import Any
 
@@ -32,13 +31,12 @@ def search_with_workers(options: dict[str, Any], workers: int, storage: str, con
     """
     if workers < 1:
         raise UserError(f"workers={workers} should be 1 or more.")
-    if storage:
-        os.environ["UTKFACE_MT_STUDIES"] = storage
     workspace = open_workspace(**options)
+    storage = storage or study_storage(workspace)
     workspace.pixels(workspace.start)  # made once, before the workers want it
-    study = _study(workspace)
+    study = _study(workspace, storage)
     spawn = multiprocessing.get_context("spawn")
-    processes = [spawn.Process(target=_work, args=(options,), daemon=True) for _ in range(workers)]
+    processes = [spawn.Process(target=_work, args=(options, storage), daemon=True) for _ in range(workers)]
     for process in processes:
         process.start()
     try:
@@ -49,15 +47,15 @@ def search_with_workers(options: dict[str, Any], workers: int, storage: str, con
     return study
 
 
-def _study(workspace: Workspace) -> optuna.Study:
+def _study(workspace: Workspace, storage: str) -> optuna.Study:
     baseline = row_experiment(workspace, "03_baseline")
-    return open_study(study_storage(workspace), workspace.profile.trials, study_name(workspace, baseline))
+    return open_study(storage, workspace.profile.trials, study_name(workspace, baseline))
 
 
-def _work(options: dict[str, Any]) -> None:
+def _work(options: dict[str, Any], storage: str) -> None:
     """What a worker process does."""
     workspace = open_workspace(**options)
-    fine_tune_study(workspace, row_experiment(workspace, "03_baseline"), alone=False)
+    fine_tune_study(workspace, row_experiment(workspace, "03_baseline"), storage, alone=False)
 
 
 def _watch(study: optuna.Study, trials: int, processes: list, console: Console) -> None:
