@@ -9,7 +9,7 @@ from hypothesis import settings
 
 from utkface_mt.config import PROFILES
 from utkface_mt.data.dataset import Dataset, open_dataset
-from utkface_mt.data.sample import write_sample
+from utkface_mt.drawn_faces.sample import write_sample
 
 FACES = 160
 
@@ -47,7 +47,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def workspace(faces_folder: Path, session_runs: Path, monkeypatch: pytest.MonkeyPatch):
     """A workspace on the small dataset with tiny pictures; the results of one test are there for the next."""
-    from utkface_mt.workspace import open_workspace
+    from utkface_mt.experiments.workspace import open_workspace
 
     monkeypatch.setenv("UTKFACE_MT_RUNS", str(session_runs))
     opened = open_workspace(data=str(faces_folder))

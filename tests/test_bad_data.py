@@ -19,7 +19,7 @@ from utkface_mt.data import fetch as fetching
 from utkface_mt.data.dataset import open_dataset
 from utkface_mt.data.fetch import fetch
 from utkface_mt.data.pixels import open_pixels
-from utkface_mt.errors import UserError
+from utkface_mt.util.errors import UserError
 
 NAME = "30_1_2_20170116174525125.jpg.chip.jpg"
 GOOD = "31_0_3_20170116174525126.jpg.chip.jpg"

@@ -6,17 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from utkface_mt.backend import tf
-from utkface_mt.data.batches import (
-    AUGMENT_DRAWS,
-    AgeScale,
-    epoch_draws,
-    prediction_batches,
-    training_batches,
-)
+from utkface_mt.util.backend import tf
+from utkface_mt.data.batches import AUGMENT_DRAWS, AgeScale, epoch_draws, prediction_batches, training_batches
 from utkface_mt.data.dataset import Dataset
 from utkface_mt.data.pixels import open_pixels, prepare_picture
-from utkface_mt.model.augment import STRENGTHS, Strength, augment_pictures, get_augment
+from utkface_mt.data.augment import STRENGTHS, Strength, augment_pictures, get_augment
 
 STILL = Strength(turn=0, shift=0, zoom=0, brightness=0, contrast=0, saturation=0, erase=0)
 

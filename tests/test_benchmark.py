@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from utkface_mt.benchmark.faces import COPY_EVERY, varied
-from utkface_mt.benchmark.preparation import growth_exponent
-from utkface_mt.benchmark.run import Amounts, run_benchmark
-from utkface_mt.benchmark.timing import Times, alternate
-from utkface_mt.data.sample import draw_batch
+from tools.bench_faces import COPY_EVERY, varied
+from tools.bench_preparation import growth_exponent
+from tools.bench import Amounts, run_benchmark
+from tools.bench_training import Times, alternate
+from utkface_mt.drawn_faces.sample import draw_batch
 
 TINY = Amounts(
     image_sizes=(64, 32),

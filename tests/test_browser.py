@@ -13,9 +13,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from utkface_mt.config import repository_root
-from utkface_mt.measured import measured_predictions, measured_results
-from utkface_mt.report import write_report
-from utkface_mt.results import ResultStore
+from utkface_mt.experiments.reference import measured_predictions, measured_results
+from utkface_mt.experiments.report import write_report
+from utkface_mt.experiments.results import ResultStore
 
 pytestmark = pytest.mark.browser
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from utkface_mt.cli import main
-from utkface_mt.compare_runs import OTHER_FACES, compare_runs, open_run, readable
+from utkface_mt.experiments.compare import OTHER_FACES, compare_runs, open_run, readable
 from utkface_mt.config import Experiment
-from utkface_mt.errors import UserError
+from utkface_mt.util.errors import UserError
 from utkface_mt.evaluation.metrics import COLUMNS, intervals, paired_difference, score
-from utkface_mt.measured import measured_entries
-from utkface_mt.results import Result, ResultStore
+from utkface_mt.experiments.reference import measured_entries
+from utkface_mt.experiments.results import Result, ResultStore
 
 
 def _predictions(noise: float, first_file: int = 0) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from utkface_mt.config import PROFILES, Experiment, get_profile
-from utkface_mt.errors import UserError
+from utkface_mt.util.errors import UserError
 
 
 def test_an_experiment_survives_json():

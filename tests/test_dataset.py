@@ -16,8 +16,8 @@ from utkface_mt.data import fetch as fetching
 from utkface_mt.data.dataset import Dataset, data_report, open_dataset
 from utkface_mt.data.duplicates import cluster_faces, near_duplicate_pairs, perceptual_hashes
 from utkface_mt.data.fetch import fetch
-from utkface_mt.errors import UserError
-from utkface_mt.files import file_digest
+from utkface_mt.util.errors import UserError
+from utkface_mt.util.files import file_digest
 
 NAME = "30_1_2_20170116174525125.jpg.chip.jpg"
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from utkface_mt.data.sample import write_sample
-from utkface_mt.files import file_digest
-from utkface_mt.results import ResultStore
-from utkface_mt.sequence import SequenceOptions, run_sequence
+from utkface_mt.drawn_faces.sample import write_sample
+from utkface_mt.util.files import file_digest
+from utkface_mt.experiments.results import ResultStore
+from utkface_mt.experiments.notebooks import SequenceOptions, run_sequence
 
 VARYING = ("seconds", "command")
 SHORT = {"epochs": 1, "trials": 2}

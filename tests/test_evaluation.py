@@ -7,20 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, root_mean_squared_error
 
-from utkface_mt.backend import keras, tf
+from utkface_mt.util.backend import keras, tf
 from utkface_mt.config import Experiment
 from utkface_mt.data.batches import AgeScale
-from utkface_mt.evaluation.calibration import (
-    AgeInterval,
-    GenderCalibration,
-    calibration_error,
-    coverage_table,
-    reliability_table,
-)
+from utkface_mt.evaluation.calibration import AgeInterval, GenderCalibration, calibration_error, coverage_table, reliability_table
 from utkface_mt.evaluation.explain import average_grad_cam, grad_cam, lime_attribution, mean_face
 from utkface_mt.evaluation.metrics import by_group, intervals, mean_interval, paired_difference, score
 from utkface_mt.evaluation.reports import age_error_grid, confident_mistakes, gender_report, race_report, worst_mistakes
-from utkface_mt.labels import AGE_GROUPS, age_group, race_name
+from utkface_mt.data.labels import AGE_GROUPS, age_group, race_name
 
 
 def _predictions(count: int = 500, seed: int = 0, noise: float = 6.0) -> pd.DataFrame:

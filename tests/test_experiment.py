@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from utkface_mt.backend import tf
+from utkface_mt.util.backend import tf
 from utkface_mt.config import PROFILES
 from utkface_mt.data.pixels import open_pixels
-from utkface_mt.errors import UserError
+from utkface_mt.util.errors import UserError
 from utkface_mt.evaluation.metrics import score
-from utkface_mt.experiment import load_network, predict_part, run, run_constant
-from utkface_mt.files import read_json
-from utkface_mt.ladder import baseline_experiment, require_row, row_experiment
-from utkface_mt.results import Result, results_table
-from utkface_mt.rows import ROWS, full_recipe, get_row
-from utkface_mt.workspace import open_workspace, training_code_version, write_manifest
+from utkface_mt.experiments.run import load_network, predict_part, run, run_constant
+from utkface_mt.util.files import read_json
+from utkface_mt.experiments.ladder import baseline_experiment, require_row, row_experiment
+from utkface_mt.experiments.results import Result, results_table
+from utkface_mt.experiments.rows import ROWS, full_recipe, get_row
+from utkface_mt.experiments.workspace import open_workspace, training_code_version, write_manifest
 
 
 def test_a_trial_is_cached_and_reads_no_test_face(workspace):
@@ -138,7 +138,7 @@ def test_a_folder_that_cannot_be_written_is_named(dataset, tmp_path):
 
 
 def test_the_code_version_ignores_comments_and_docstrings(tmp_path):
-    from utkface_mt.workspace import _code_only
+    from utkface_mt.experiments.workspace import _code_only
 
     one, two, three = (tmp_path / name for name in ("one.py", "two.py", "three.py"))
     one.write_text('def f():\n    """Says."""\n    return 1  # one\n')

@@ -9,17 +9,17 @@ from PIL import Image
 from utkface_mt.cli import main
 from utkface_mt.config import Experiment
 from utkface_mt.data.batches import AgeScale
-from utkface_mt.data.drawing import draw_face, sample_traits
+from utkface_mt.drawn_faces import draw_face, sample_traits
 from utkface_mt.data.pixels import prepare_picture
-from utkface_mt.errors import UserError
+from utkface_mt.util.errors import UserError
 from utkface_mt.evaluation.calibration import AgeInterval, GenderCalibration
-from utkface_mt.export import precision
-from utkface_mt.export.formats import PRECISIONS, SUFFIXES, export_model
-from utkface_mt.export.graph import CropsToPictures, exported_graph
-from utkface_mt.export.measure import EXPORTS
-from utkface_mt.export.runtimes import open_exported
-from utkface_mt.files import read_json
-from utkface_mt.inference import FaceModel, load_model
+from utkface_mt.faces import quantise as precision
+from utkface_mt.faces.export import PRECISIONS, SUFFIXES, export_model
+from utkface_mt.faces.export import CropsToPictures, exported_graph
+from tools.exports import EXPORTS
+from tools.exports import open_exported
+from utkface_mt.util.files import read_json
+from utkface_mt.faces.model import FaceModel, load_model
 from utkface_mt.model.network import build_network
 
 CHOICES = [(to, name) for to, names in PRECISIONS.items() for name in names]

@@ -23,14 +23,14 @@ import pytest
 
 from utkface_mt.config import Experiment
 from utkface_mt.data.batches import AgeScale
-from utkface_mt.errors import UserError
-from utkface_mt.experiment import run
-from utkface_mt.files import replacing, write_json
-from utkface_mt.ladder import baseline_experiment
+from utkface_mt.util.errors import UserError
+from utkface_mt.experiments.run import run
+from utkface_mt.util.files import replacing, write_json
+from utkface_mt.experiments.ladder import baseline_experiment
 from utkface_mt.model.network import build_heads
-from utkface_mt.results import Result, ResultStore
+from utkface_mt.experiments.results import Result, ResultStore
 from utkface_mt.training.fit import TrainingData, fit
-from utkface_mt.workspace import Workspace
+from utkface_mt.experiments.workspace import Workspace
 
 WRITING = os.O_WRONLY | os.O_RDWR
 CHANGES = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir")

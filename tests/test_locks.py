@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from utkface_mt import locks
-from utkface_mt.errors import UserError
-from utkface_mt.locks import RUNNER, await_workers, holding, left_behind, lock_path
+from utkface_mt.util import locks
+from utkface_mt.util.errors import UserError
+from utkface_mt.util.locks import RUNNER, await_workers, holding, left_behind, lock_path
 
 HOLD = """
 import sys, time

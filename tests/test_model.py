@@ -8,31 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utkface_mt.backend import keras
+from utkface_mt.util.backend import keras
 from utkface_mt.config import Experiment
 from utkface_mt.data.batches import AgeScale
-from utkface_mt.errors import UserError
+from utkface_mt.util.errors import UserError
 from utkface_mt.model.backbones import build_backbone
-from utkface_mt.model.losses import (
-    LARGEST_WEIGHT,
-    AgeDistributionLoss,
-    SoftLabels,
-    age_labels,
-    balanced_weights,
-    loss_weights,
-    sample_weights,
-    targets,
-)
-from utkface_mt.model.network import (
-    YEARS,
-    ages_in_years,
-    build_heads,
-    build_network,
-    copy_heads,
-    distribution_median,
-    feature_model,
-    start_from_prior,
-)
+from utkface_mt.model.losses import LARGEST_WEIGHT, AgeDistributionLoss, SoftLabels, age_labels, balanced_weights, loss_weights, sample_weights, targets
+from utkface_mt.model.network import YEARS, ages_in_years, build_heads, build_network, copy_heads, distribution_median, feature_model, start_from_prior
 from utkface_mt.model.weights import weights_identity
 
 TINY = Experiment(width=0.35, image_size=32, weights="none")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utkface_mt.data.names import Labels, parse_name
+from utkface_mt.data.labels import Labels, parse_name
 
 
 @given(st.integers(1, 116), st.integers(0, 1), st.integers(0, 4), st.integers(10**16, 10**17 - 1))

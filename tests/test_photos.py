@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from utkface_mt.cli import main
-from utkface_mt.errors import UserError
-from utkface_mt.files import read_json
-from utkface_mt.inference import FaceModel, load_model
-from utkface_mt.photos.align import ALIGNMENT, LANDMARKS, crop_landmarks, cut_face
-from utkface_mt.photos.annotate import annotate, write_annotated
-from utkface_mt.photos.detect import find_faces
-from utkface_mt.photos.drawn import WALL, drawn_photo
-from utkface_mt.photos.margins import MARGINS
-from utkface_mt.photos.predict import COLUMNS, NO_FACE, NOT_READ, predict_files
-from utkface_mt.photos.read import LONGEST_SIDE, list_photos, read_photo
+from utkface_mt.util.errors import UserError
+from utkface_mt.util.files import read_json
+from utkface_mt.faces.model import FaceModel, load_model
+from utkface_mt.faces.detect import ALIGNMENT, LANDMARKS, crop_landmarks, cut_face
+from utkface_mt.faces.annotate import annotate, write_annotated
+from utkface_mt.faces.detect import find_faces
+from utkface_mt.drawn_faces.photo import WALL, drawn_photo
+from tools.margins import MARGINS
+from utkface_mt.faces.predict import COLUMNS, NO_FACE, NOT_READ, predict_files
+from utkface_mt.faces.read import LONGEST_SIDE, list_photos, read_photo
 
 
 def _rows(box: tuple[float, float, float, float]) -> pd.DataFrame:

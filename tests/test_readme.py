@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from utkface_mt.photos.drawn import drawn_photo
+from utkface_mt.drawn_faces.photo import drawn_photo
 
 ROOT = Path(__file__).parents[1]
 FENCES = re.compile(r"^ *```bash\n(.*?)^ *```", re.DOTALL | re.MULTILINE)

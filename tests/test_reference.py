@@ -11,32 +11,24 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from utkface_mt import learned as learning
-from utkface_mt import measured_figures
-from utkface_mt import reproduce as reproducing
-from utkface_mt.bundle import bundle
+from utkface_mt.experiments import reference as learning
+from tools import figures as measured_figures
+from tools import reproduce as reproducing
+from tools.bundle import bundle
 from utkface_mt.cli import main
-from utkface_mt.collect import collect
-from utkface_mt.errors import UserError
+from tools.collect import collect
+from utkface_mt.util.errors import UserError
 from utkface_mt.evaluation.metrics import score
-from utkface_mt.experiment import predict_part, run, run_constant
-from utkface_mt.files import read_json
-from utkface_mt.inference import PARTS, evaluate, load_model
-from utkface_mt.ladder import baseline_experiment
-from utkface_mt.learned import verdict
-from utkface_mt.measured import (
-    PUBLIC_COLUMNS,
-    REFERENCE,
-    measured_entries,
-    measured_predictions,
-    measured_results,
-    measured_rows,
-    predictions_file,
-)
+from utkface_mt.experiments.run import predict_part, run, run_constant
+from utkface_mt.util.files import read_json
+from utkface_mt.faces.model import PARTS, evaluate, load_model
+from utkface_mt.experiments.ladder import baseline_experiment
+from utkface_mt.experiments.reference import verdict
+from utkface_mt.experiments.reference import PUBLIC_COLUMNS, REFERENCE, measured_entries, measured_predictions, measured_results, measured_rows, predictions_file
 from utkface_mt.model.weights import BUNDLED_MODEL
-from utkface_mt.photos.predict import predict_files
-from utkface_mt.results import Result
-from utkface_mt.workspace import write_manifest
+from utkface_mt.faces.predict import predict_files
+from utkface_mt.experiments.results import Result
+from utkface_mt.experiments.workspace import write_manifest
 
 
 @pytest.fixture
@@ -167,7 +159,7 @@ def test_a_bundled_model_predicts_what_the_trained_network_predicts(workspace, b
 
 @pytest.mark.slow
 def test_bundled_weights_are_half_precision_and_fit_plain_keras(bundled: Path):
-    from utkface_mt.backend import keras
+    from utkface_mt.util.backend import keras
 
     described = read_json(bundled / "model.json")["experiment"]
     shape = (described["image_size"], described["image_size"], 3)

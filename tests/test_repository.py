@@ -14,10 +14,10 @@ import papermill
 import pytest
 import yaml
 
-from utkface_mt.publish import ABSOLUTE_PATH, MARK, pictures_digest
-from utkface_mt.readme import PAGES, renewed
-from utkface_mt.report import notebook_figures
-from utkface_mt.rows import ROWS
+from tools.publish import ABSOLUTE_PATH, MARK, pictures_digest
+from tools.readme import PAGES, renewed
+from utkface_mt.experiments.report import notebook_figures
+from utkface_mt.experiments.rows import ROWS
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "utkface_mt"

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utkface_mt.data.drawing import APPEARANCE_NAMES, NUISANCE_NAMES, draw_face, nuisance_targets, sample_traits
-from utkface_mt.data.sample import AGE_GROUPS, DEFECTS, draw_batch, sample_labels, write_sample
+from utkface_mt.drawn_faces import APPEARANCE_NAMES, NUISANCE_NAMES, draw_face, nuisance_targets, sample_traits
+from utkface_mt.drawn_faces.sample import AGE_GROUPS, DEFECTS, draw_batch, sample_labels, write_sample
 
 COUNT = 40
 NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_(\d{17})\.jpg\.chip\.jpg")

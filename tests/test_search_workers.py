@@ -13,12 +13,12 @@ import pytest
 from rich.console import Console
 
 from utkface_mt.config import Experiment
-from utkface_mt.errors import TrainingDivergedError, UserError
-from utkface_mt.ladder import fine_tune_study, row_experiment
-from utkface_mt.search_workers import search_with_workers
+from utkface_mt.util.errors import TrainingDivergedError, UserError
+from utkface_mt.experiments.ladder import fine_tune_study, row_experiment
+from utkface_mt.experiments.study import search_with_workers
 from utkface_mt.training.search import START, best_experiment, open_study, search
-from utkface_mt.training.studies import finished_trials, open_storage, running_trials
-from utkface_mt.workspace import open_workspace
+from utkface_mt.training.search import finished_trials, open_storage, running_trials
+from utkface_mt.experiments.workspace import open_workspace
 
 BASE = Experiment(epochs=1)
 TRIALS = 8

@@ -9,11 +9,11 @@ import nbformat
 import pytest
 from rich.console import Console
 
-from utkface_mt import sequence
-from utkface_mt.errors import UserError
-from utkface_mt.publish import KERNEL, MARK, clean, pictures_digest
-from utkface_mt.report import write_report
-from utkface_mt.sequence import SequenceOptions, Stamps, check_parameters, choose_notebooks, run_sequence
+from utkface_mt.experiments import notebooks as sequence
+from utkface_mt.util.errors import UserError
+from tools.publish import KERNEL, MARK, clean, pictures_digest
+from utkface_mt.experiments.report import write_report
+from utkface_mt.experiments.notebooks import SequenceOptions, Stamps, check_parameters, choose_notebooks, run_sequence
 
 PARAMETERS = "\n".join(
     [

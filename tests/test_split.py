@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from utkface_mt.data.dataset import Dataset
 from utkface_mt.data.split import PARTS, assign_parts, limit_faces, strata
-from utkface_mt.errors import UserError
+from utkface_mt.util.errors import UserError
 
 SHARES = dict(zip(PARTS, (0.70, 0.10, 0.05, 0.15), strict=True))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from utkface_mt.config import Experiment
-from utkface_mt.errors import UserError
+from utkface_mt.util.errors import UserError
 from utkface_mt.training.strategy import for_replicas, get_strategy
 
 EXPERIMENT = Experiment(
@@ -29,7 +29,7 @@ TOLERANCE = 1e-3  # relative, for losses: sums are taken in another order; measu
 
 def _train_on_one_and_on_two(folder: Path, answers: multiprocessing.Queue) -> None:
     """Trains networks on one and on two logical processors, and heads on two with and without a stop."""
-    from utkface_mt.backend import keras, tf
+    from utkface_mt.util.backend import keras, tf
 
     processor = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)

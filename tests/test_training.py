@@ -9,17 +9,17 @@ import numpy as np
 import optuna
 import pytest
 
-from utkface_mt.backend import keras
+from utkface_mt.util.backend import keras
 from utkface_mt.config import Experiment
 from utkface_mt.data.batches import AgeScale, epoch_order
-from utkface_mt.errors import UserError
+from utkface_mt.util.errors import UserError
 from utkface_mt.model.network import YEARS, build_heads
 from utkface_mt.training.checkpoint import Checkpoints
 from utkface_mt.training.fit import TrainingData, _batches, _files_of, fit
-from utkface_mt.training.schedule import build_optimizer
+from utkface_mt.training.optimizer import build_optimizer
 from utkface_mt.training.search import START, best_experiment, search, suggest
 from utkface_mt.training.soft_labels import soft_labels
-from utkface_mt.training.studies import finished_trials
+from utkface_mt.training.search import finished_trials
 
 EXPERIMENT = Experiment(epochs=6, patience=6, learning_rate=0.01, batch_size=8, dropout=0.3, scheduler="plateau")
 FILES = [f"face-{number}.jpg" for number in range(120)]

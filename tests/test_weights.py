@@ -8,9 +8,9 @@ import h5py
 import numpy as np
 import pytest
 
-from utkface_mt.backend import keras
+from utkface_mt.util.backend import keras
 from utkface_mt.config import Experiment
-from utkface_mt.errors import UserError
+from utkface_mt.util.errors import UserError
 from utkface_mt.model.backbones import build_backbone
 from utkface_mt.model.network import build_network
 from utkface_mt.model.weights import weights_identity

@@ -11,7 +11,7 @@ For pictures of your own:
 from typing import Any
 
 __version__ = "0.1.0"
-_FROM = {"find_faces": "photos.detect", "load_model": "inference", "read_photo": "photos.read"}
+_FROM = {"find_faces": "faces.detect", "load_model": "faces.model", "read_photo": "faces.read"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,13 +1,19 @@
-"""What can be set: the experiment (one field for each technique), the profile, and where things are kept."""
+"""What can be set: the experiment (one field for each technique), the profile, and how a run is opened."""
 
 import difflib
+import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from .errors import UserError
+from .util.errors import UserError
+
+TRAINING_VERSION = 1
+"""Part of every result's key. Raised by hand when the same experiment would give other numbers than before."""
+
+REFERENCE = Path(__file__).parent / "reference"  # what was measured on UTKFace
 
 CHOICES = {
     "optimizer": ("adam", "adamw", "sgd"),
@@ -30,9 +36,6 @@ RANGES = {
     "learning_rate": (1e-8, 10.0),
     "weight_decay": (0.0, 1.0),
     "gender_share": (0.0, 1.0),
-    "label_smoothing": (0.0, 0.4),
-    "soft_share": (0.0, 1.0),
-    "soft_folds": (2, 20),
     "first_size": (0, 512),
     "first_share": (0.0, 1.0),
 }
@@ -65,10 +68,6 @@ class Experiment:
         gender_share: weight of the gender loss; the age loss gets the rest.
         age_head: `regression` predicts standardised years, `distribution` a softmax over whole years.
         age_decoding: which value of an age distribution is the answer, its `mean` or its `median`.
-        label_smoothing: how far gender targets move from 0 and 1.
-        soft_share: how much soft labels count in the place of labels, with an age distribution: answers of networks
-            that were trained like this one on the other folds of the training set. 0: no soft labels.
-        soft_folds: folds for the soft labels.
         flip_average: at test time average over the picture and its mirror image.
         first_size: side of the pictures in the first epochs (progressive resizing); 0: `image_size` throughout.
         first_share: share of the epochs that use `first_size`.
@@ -95,9 +94,6 @@ class Experiment:
     gender_share: float = 0.5
     age_head: str = "regression"
     age_decoding: str = "mean"
-    label_smoothing: float = 0.0
-    soft_share: float = 0.0
-    soft_folds: int = 3
     flip_average: bool = False
     first_size: int = 0
     first_share: float = 0.5
@@ -114,8 +110,6 @@ class Experiment:
         for name, (low, high) in RANGES.items():
             if not low <= getattr(self, name) <= high:
                 raise UserError(f"{name}={getattr(self, name)!r} is outside {low:g} to {high:g}.")
-        if self.soft_share and self.age_head != "distribution":
-            raise UserError("soft_share needs age_head='distribution': soft labels of age are distributions.")
         if self.first_size and (self.first_size % SIZE_STEP or self.image_size % SIZE_STEP):
             raise UserError(
                 f"first_size={self.first_size} and image_size={self.image_size} should be multiples of {SIZE_STEP}: "
@@ -134,12 +128,7 @@ class Experiment:
         Raises:
             UserError: if a key is no field of an experiment or a value is wrong.
         """
-        known = [entry.name for entry in fields(cls)]
-        for name in values:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f" Did you mean {near[0]!r}?" if near else f" The fields are {', '.join(known)}."
-                raise UserError(f"An experiment has no field {name!r}.{hint}")
+        _check_names(cls, values, "An experiment has no field")
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -150,6 +139,15 @@ class Experiment:
         """The fields in which `other` differs: name to (value here, value there)."""
         mine, theirs = self.to_dict(), other.to_dict()
         return {name: (mine[name], theirs[name]) for name in mine if mine[name] != theirs[name]}
+
+
+def _check_names(kind: type, values: Mapping[str, Any], complaint: str) -> None:
+    known = [entry.name for entry in fields(kind)]
+    for name in values:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" There are {', '.join(known)}."
+            raise UserError(f"{complaint} {name!r}.{hint}")
 
 
 def _typed(name: str, value: Any, kind: Any) -> Any:
@@ -170,8 +168,6 @@ class Profile:
         summary: one line for people.
         needs_data: whether the user must name a dataset.
         start: the experiment every row of the ladder starts from.
-        head_epochs: epochs of the frozen baseline, whose steps cost next to nothing.
-        head_batch_size: faces in a step of the frozen baseline.
         trials: trials of the hyperparameter study.
         trial_epochs: epochs of one trial.
         gender_shares: points of the loss-weight sweep besides the two rows it stands between.
@@ -179,15 +175,13 @@ class Profile:
         explained_faces: faces explained one by one in notebook 12.
         lime_samples: perturbed pictures for one LIME explanation.
         attribution_faces: faces in the average attribution.
-        recipe: fields of the full recipe that depend on pictures and budget.
+        changes: by row, the fields of its experiment that depend on pictures and budget.
     """
 
     name: str
     summary: str
     needs_data: bool
     start: Experiment
-    head_epochs: int
-    head_batch_size: int
     trials: int
     trial_epochs: int
     gender_shares: tuple[float, ...]
@@ -195,9 +189,10 @@ class Profile:
     explained_faces: int
     lime_samples: int
     attribution_faces: int
-    recipe: Mapping[str, Any] = field(default_factory=dict)
+    changes: Mapping[str, Mapping[str, Any]]
 
 
+LONG_HEADS = {"epochs": 60, "patience": 12}  # the frozen baseline's epochs cost next to nothing
 LONG_RECIPE = {  # chosen on validation faces at 128 and 160 pixels; `reference/TRIALS.md` has the figures
     "learning_rate": 3e-4,
     "augment": "strong",
@@ -213,8 +208,6 @@ PROFILES = {
             summary="drawn faces, 96 pixels, a narrow network: minutes, no download; shows that everything runs",
             needs_data=False,
             start=Experiment(width=0.35, weights="bundled", image_size=96, epochs=16, patience=8),
-            head_epochs=60,
-            head_batch_size=32,
             trials=3,
             trial_epochs=16,
             gender_shares=(0.2, 0.8),
@@ -222,14 +215,13 @@ PROFILES = {
             explained_faces=4,
             lime_samples=150,
             attribution_faces=60,
+            changes={"03_baseline": {**LONG_HEADS, "batch_size": 32}},
         ),
         Profile(
             name="cpu",
             summary="UTKFace at 128 pixels on a laptop: the whole table in an afternoon",
             needs_data=True,
             start=Experiment(image_size=128, epochs=12, patience=4),
-            head_epochs=60,
-            head_batch_size=256,
             trials=8,
             trial_epochs=3,
             gender_shares=(0.2, 0.35, 0.65),
@@ -237,26 +229,116 @@ PROFILES = {
             explained_faces=8,
             lime_samples=1000,
             attribution_faces=500,
-            recipe={**LONG_RECIPE, "image_size": 160, "first_size": 128, "epochs": 24},
+            changes={
+                "03_baseline": {**LONG_HEADS, "batch_size": 256},
+                "10_full_recipe": {**LONG_RECIPE, "image_size": 160, "first_size": 128, "epochs": 24},
+            },
         ),
         Profile(
             name="full",
-            summary="UTKFace at 224 pixels, padded from 200 as published: for a GPU",
+            summary="UTKFace at 224 pixels, padded from 200 as published: a GPU, or two cores for a day",
             needs_data=True,
-            start=Experiment(image_size=224, epochs=30, patience=6),
-            head_epochs=100,
-            head_batch_size=256,
-            trials=30,
-            trial_epochs=5,
-            gender_shares=(0.2, 0.3, 0.4, 0.6, 0.7),
+            start=Experiment(image_size=224, epochs=12, patience=4),
+            trials=8,
+            trial_epochs=3,
+            gender_shares=(),  # the sweep is left to the cpu profile
             live_backbones=("MobileNetV2 1.0", "MobileNetV2 0.35"),
             explained_faces=8,
             lime_samples=1000,
             attribution_faces=1000,
-            recipe={**LONG_RECIPE, "epochs": 60},
+            changes={
+                "03_baseline": {**LONG_HEADS, "batch_size": 256},
+                "10_full_recipe": {**LONG_RECIPE, "epochs": 24},
+            },
         ),
     )
 }
+
+
+ENVIRONMENT = {  # settings that a variable can give where no argument does
+    "runs": "UTKFACE_MT_RUNS",
+    "studies": "UTKFACE_MT_STUDIES",
+    "tensorboard": "UTKFACE_MT_TENSORBOARD",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run is opened; the command line has a flag for each field, and notebooks take them as `overrides`.
+
+    Attributes:
+        profile: `sample`, `cpu` or `full`.
+        data: `sample`, `kaggle`, or the path of a folder or archive of UTKFace crops.
+        weights: where the backbone starts; empty for the profile's default.
+        limit: use this many faces, the strata kept; 0 for all.
+        epochs: epochs of every row; 0 for the profile's.
+        trials: trials of the hyperparameter study; 0 for the profile's.
+        seed: of training.
+        strategy: `auto`, or `mirrored`: every batch is shared by all devices of this machine.
+        tensorboard: whether training writes logs for TensorBoard.
+        studies: storage of hyperparameter studies; empty for an SQLite file in the run's folder.
+        runs: folder for everything a run produces; empty for `runs/` at the repository's root.
+    """
+
+    profile: str = "sample"
+    data: str = "sample"
+    weights: str = ""
+    limit: int = 0
+    epochs: int = 0
+    trials: int = 0
+    seed: int = 0
+    strategy: str = "auto"
+    tensorboard: bool = False
+    studies: str = ""
+    runs: str = ""
+
+    def __post_init__(self) -> None:
+        """Checks every value before any work is done."""
+        for entry in fields(self):
+            value = _typed(entry.name, getattr(self, entry.name), entry.type)
+            if entry.type is int and value < 0:
+                raise UserError(f"{entry.name}={value!r} should be 0 or more.")
+        if get_profile(self.profile).needs_data and self.data == "sample":
+            raise UserError(
+                f"The profile {self.profile} is for UTKFace: give the data, a folder, a .zip, a .tar.gz, or 'kaggle'."
+            )
+
+    @classmethod
+    def read(cls, overrides: str | Mapping[str, Any] = "", **given: Any) -> "Settings":
+        """Takes settings from arguments, where these are silent from the environment, else the defaults.
+
+        Args:
+            overrides: further settings, by name or as JSON text such as `{"epochs": 2}`; they win over `given`.
+            given: settings by name.
+
+        Raises:
+            UserError: if `overrides` is no JSON object, or a name or value is wrong.
+        """
+        try:
+            more = json.loads(overrides or "{}") if isinstance(overrides, str) else dict(overrides)
+        except json.JSONDecodeError as error:
+            raise UserError(f'overrides={overrides!r} is not JSON ({error}). Write it like {{"epochs": 2}}.') from error
+        if not isinstance(more, dict):
+            raise UserError(f'overrides={overrides!r} should be a JSON object, like {{"epochs": 2}}.')
+        values = {**given, **more}
+        _check_names(cls, values, "There is no setting")
+        told = {name: os.environ.get(variable, "") for name, variable in ENVIRONMENT.items()}
+        told["tensorboard"] = told["tensorboard"] not in ("", "0")
+        return cls(**{**told, **values})
+
+    @property
+    def runs_folder(self) -> Path:
+        """Where everything a run produces goes."""
+        return Path(self.runs).expanduser().resolve() if self.runs else repository_root() / "runs"
+
+    def changed_profile(self) -> Profile:
+        """The profile with the epochs and trials that were asked for."""
+        profile = get_profile(self.profile)
+        if self.epochs:
+            changes = {row: {**fields, "epochs": self.epochs} for row, fields in profile.changes.items()}
+            start = replace(profile.start, epochs=self.epochs)
+            profile = replace(profile, start=start, trial_epochs=self.epochs, changes=changes)
+        return replace(profile, trials=self.trials) if self.trials else profile
 
 
 def get_profile(name: str) -> Profile:
@@ -274,19 +356,3 @@ def repository_root() -> Path:
     """The folder that holds `notebooks/`: the checkout the package runs from, else the current folder."""
     checkout = Path(__file__).resolve().parents[1]
     return checkout if (checkout / "notebooks").is_dir() else Path.cwd()
-
-
-def runs_root() -> Path:
-    """Where everything a run produces goes: `UTKFACE_MT_RUNS`, else `runs/` at the repository's root."""
-    configured = os.environ.get("UTKFACE_MT_RUNS")
-    return Path(configured).expanduser().resolve() if configured else repository_root() / "runs"
-
-
-def configured_studies() -> str:
-    """The storage of studies that `UTKFACE_MT_STUDIES` names, or nothing."""
-    return os.environ.get("UTKFACE_MT_STUDIES", "")
-
-
-def wants_tensorboard() -> bool:
-    """Whether training writes logs for TensorBoard: `UTKFACE_MT_TENSORBOARD=1`, which `--tensorboard` sets."""
-    return os.environ.get("UTKFACE_MT_TENSORBOARD", "") not in ("", "0")

@@ -5,36 +5,14 @@ parallel reading cannot change them.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
-from ..backend import tf
+from ..util.backend import tf
 
 AUGMENT_DRAWS = 24  # uniform numbers drawn for each face and epoch
 
 Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-
-
-@dataclass(frozen=True)
-class AgeScale:
-    """Standardises ages with the training set's mean and standard deviation, both in years."""
-
-    mean: float
-    deviation: float
-
-    @classmethod
-    def fit(cls, ages: np.ndarray) -> "AgeScale":
-        """Measures mean and deviation of the training ages in years; the deviation is at least 1e-6."""
-        return cls(float(np.mean(ages)), max(float(np.std(ages)), 1e-6))
-
-    def scaled(self, years: np.ndarray) -> np.ndarray:
-        """Years to standard units, float32."""
-        return ((np.asarray(years) - self.mean) / self.deviation).astype(np.float32)
-
-    def years(self, scaled: np.ndarray) -> np.ndarray:
-        """Standard units to years."""
-        return np.asarray(scaled) * self.deviation + self.mean
 
 
 def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
@@ -141,16 +119,6 @@ def prediction_batches(
 
     members = tf.data.Dataset.from_tensor_slices(np.asarray(rows, np.int64)).batch(batch_size)
     return _untuned(members.map(batch, num_parallel_calls=2, deterministic=True).prefetch(2))
-
-
-def prediction_views(pictures: tf.Tensor, flip: bool = False) -> list[tf.Tensor]:
-    """What is predicted and averaged for each picture: itself, and with `flip` its mirror image.
-
-    Args:
-        pictures: float32 `[n, size, size, 3]`.
-        flip: whether the mirror image counts too.
-    """
-    return [pictures, tf.reverse(pictures, axis=[2])] if flip else [pictures]
 
 
 def _untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:

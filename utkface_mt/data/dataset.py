@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from ..errors import UserError
-from ..files import digest, read_json, replacing, write_json
-from ..labels import OLDEST, YOUNGEST
+from ..util.errors import UserError
+from ..util.files import digest, read_json, replacing, write_json
 from .duplicates import cluster_faces
 from .fetch import fetch
 from .index import build_index, list_pictures
+from .labels import OLDEST, YOUNGEST
 
 FACE_TABLE = pa.DataFrameSchema(
     {

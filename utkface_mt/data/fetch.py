@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from ..errors import UserError
-from ..files import file_digest, replacing
-from .sample import write_sample
+from ..drawn_faces.sample import write_sample
+from ..util.errors import UserError
+from ..util.files import file_digest, replacing
 
 KAGGLE_DATASET = "jangedoo/utkface-new"
 LONGEST_NAME = 255  # bytes: what file systems allow

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
-from ..errors import UserError
+from ..util.errors import UserError
 from .fetch import PICTURE_SUFFIXES
-from .names import parse_name
+from .labels import parse_name
 
 CROP_SIZE = 200  # pixels: UTKFace's aligned and cropped faces
 LARGEST_FILE = 20_000_000  # bytes; a crop has some 10,000

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
-from ..errors import UserError
-from ..files import digest, replacing
+from ..util.errors import UserError
+from ..util.files import digest, replacing
 from .dataset import Dataset
 from .index import CROP_SIZE
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
-from ..errors import UserError
-from ..labels import age_group, gender_name, race_name
+from ..util.errors import UserError
+from .labels import age_group, gender_name, race_name
 
 PARTS = ("train", "validation", "calibration", "test")
 _FOLDS = {20: (14, 2, 1, 3), 7: (4, 1, 1, 1)}  # number of folds: how many of them each part gets

@@ -8,21 +8,18 @@ import numpy as np
 from lime import lime_image
 from skimage.segmentation import slic
 
-from ..backend import keras, tf
-from ..config import Experiment
-from ..data.batches import AgeScale
-from ..model.network import YEARS, ages_in_years, compiled
+from ..model.age import AgeHead
+from ..model.predict import HEADS, compiled
+from ..util.backend import keras, tf
 
 SEGMENTS = 60  # superpixels of a face: about as large as an eye
-TASKS = ("age", "gender")
 
 
 def lime_attribution(
     network: keras.Model,
     picture: np.ndarray,
     task: str,
-    experiment: Experiment,
-    scale: AgeScale,
+    age_head: AgeHead,
     *,
     samples: int,
     seed: int = 0,
@@ -33,8 +30,7 @@ def lime_attribution(
         network: the trained network.
         picture: uint8 `[size, size, 3]`.
         task: `age` (weights in years) or `gender` (in probability of female).
-        experiment: the network's.
-        scale: the training set's.
+        age_head: the network's.
         samples: perturbed pictures.
         seed: of the perturbations; the same seed gives the same explanation.
 
@@ -45,7 +41,7 @@ def lime_attribution(
     with _no_progress_bar():
         explanation = explainer.explain_instance(
             picture.astype(np.double),
-            _classifier(network, task, experiment, scale),
+            _classifier(network, task, age_head),
             labels=(0,),
             top_labels=None,
             hide_color=128,
@@ -69,7 +65,7 @@ def _no_progress_bar() -> Iterator[None]:
         lime_image.tqdm = original
 
 
-def _classifier(network: keras.Model, task: str, experiment: Experiment, scale: AgeScale) -> Callable:
+def _classifier(network: keras.Model, task: str, age_head: AgeHead) -> Callable:
     """What LIME calls: pictures to `[n, 1]`, the number that is explained."""
     call = compiled(network)
 
@@ -77,19 +73,19 @@ def _classifier(network: keras.Model, task: str, experiment: Experiment, scale: 
         output = call(tf.constant(pictures, tf.float32))
         if task == "gender":
             return output["gender"].numpy()
-        return ages_in_years(output["age"].numpy(), experiment, scale)[:, None]
+        return age_head.years(output["age"].numpy())[:, None]
 
     return predict
 
 
-def grad_cam(network: keras.Model, pictures: np.ndarray, task: str, experiment: Experiment) -> np.ndarray:
+def grad_cam(network: keras.Model, pictures: np.ndarray, task: str, age_head: AgeHead) -> np.ndarray:
     """Grad-CAM: where the last feature map raises the prediction (Selvaraju et al., ICCV 2017).
 
     Args:
         network: the trained network.
         pictures: uint8 `[n, size, size, 3]`.
         task: `age` or `gender`; for gender the log-odds of female are explained.
-        experiment: the network's.
+        age_head: the network's.
 
     Returns:
         float32 `[n, size, size]`, each map between 0 and 1.
@@ -98,7 +94,7 @@ def grad_cam(network: keras.Model, pictures: np.ndarray, task: str, experiment: 
     maps = _feature_maps(network, tf.constant(pictures, tf.float32))
     with tf.GradientTape() as tape:
         tape.watch(maps)
-        explained = _explained(network, maps, task, experiment)
+        explained = _explained(network, maps, task, age_head)
     weights = tf.reduce_mean(tape.gradient(explained, maps), axis=(1, 2), keepdims=True)
     heat = tf.nn.relu(tf.reduce_sum(weights * maps, axis=3, keepdims=True))
     heat = tf.image.resize(heat, (size, size))[..., 0].numpy()
@@ -111,15 +107,13 @@ def _feature_maps(network: keras.Model, pictures: tf.Tensor) -> tf.Tensor:
     return network.get_layer("backbone")(pixels, training=False)
 
 
-def _explained(network: keras.Model, maps: tf.Tensor, task: str, experiment: Experiment) -> tf.Tensor:
+def _explained(network: keras.Model, maps: tf.Tensor, task: str, age_head: AgeHead) -> tf.Tensor:
     features = network.get_layer("features")(maps)
     output = network.get_layer(task)(features)
     if task == "gender":
         output = tf.clip_by_value(output, 1e-6, 1 - 1e-6)
         return tf.math.log(output / (1 - output))[:, 0]
-    if experiment.age_head == "distribution":
-        return tf.linalg.matvec(output, tf.constant(YEARS, tf.float32))
-    return output[:, 0]
+    return age_head.expected(output)
 
 
 def mean_face(pictures: np.ndarray) -> np.ndarray:
@@ -127,7 +121,27 @@ def mean_face(pictures: np.ndarray) -> np.ndarray:
     return pictures.mean(axis=0).round().astype(np.uint8)
 
 
-def average_grad_cam(network: keras.Model, pictures: np.ndarray, task: str, experiment: Experiment) -> np.ndarray:
+def average_grad_cam(network: keras.Model, pictures: np.ndarray, task: str, age_head: AgeHead) -> np.ndarray:
     """The mean of `grad_cam` over many faces, in batches of 32: float32 `[size, size]`."""
     batches = [pictures[start : start + 32] for start in range(0, len(pictures), 32)]
-    return np.concatenate([grad_cam(network, batch, task, experiment) for batch in batches]).mean(axis=0)
+    return np.concatenate([grad_cam(network, batch, task, age_head) for batch in batches]).mean(axis=0)
+
+
+def explain(network: keras.Model, picture: np.ndarray, age_head: AgeHead, samples: int) -> dict[str, np.ndarray]:
+    """LIME and Grad-CAM for one face and both tasks.
+
+    Args:
+        network: the network that answered.
+        picture: as the network sees it, uint8 `[size, size, 3]`.
+        age_head: the network's.
+        samples: changed copies for each LIME explanation.
+
+    Returns:
+        For each method and task a map `[size, size]`: LIME's in years or in probability of female, Grad-CAM's between
+        0 and 1.
+    """
+    maps = {}
+    for task in HEADS:
+        maps[f"LIME, {task}"] = lime_attribution(network, picture, task, age_head, samples=samples)
+        maps[f"Grad-CAM, {task}"] = grad_cam(network, picture[None], task, age_head)[0]
+    return maps

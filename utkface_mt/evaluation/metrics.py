@@ -70,13 +70,6 @@ def paired_difference(first: pd.DataFrame, second: pd.DataFrame, seed: int = 0) 
     return pd.DataFrame.from_dict(rows, orient="index", columns=["difference", "low", "high"])
 
 
-def mean_interval(values: pd.Series, clusters: pd.Series, seed: int = 0) -> tuple[float, float, float]:
-    """Mean and 95 % interval of any value a face has, clusters resampled as one."""
-    sums = pd.DataFrame({"value": values, "count": 1.0}).groupby(clusters.to_numpy()).sum().to_numpy()
-    totals = _draws(len(sums), seed) @ sums
-    return (float(values.mean()), *_ends(totals[:, 0] / np.maximum(totals[:, 1], 1)))
-
-
 def constant_predictions(train_ages: pd.Series, train_genders: pd.Series, faces: pd.DataFrame) -> pd.DataFrame:
     """What always answering the training median and the majority gender predicts: the row any model must beat.
 

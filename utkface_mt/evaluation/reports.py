@@ -1,10 +1,9 @@
 """The tables of the evaluation notebook."""
 
 import pandas as pd
-from fairlearn.metrics import MetricFrame
-from sklearn.metrics import accuracy_score, classification_report, mean_absolute_error, root_mean_squared_error
+from sklearn.metrics import classification_report
 
-from ..labels import GENDERS, RACES, age_group, gender_name, race_name
+from ..data.labels import GENDERS, age_group, gender_name
 from .metrics import gender_predicted
 
 
@@ -22,29 +21,6 @@ def gender_report(predictions: pd.DataFrame) -> pd.DataFrame:
     table.loc["accuracy", ["precision", "recall"]] = float("nan")
     table.loc["accuracy", "support"] = len(predictions)
     return table.astype({"support": int})
-
-
-def race_report(predictions: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
-    """Age error and gender accuracy by race code.
-
-    Returns:
-        The table (a row a race), and for each metric the largest difference between two races.
-    """
-    age, gender = (
-        MetricFrame(metrics=metrics, y_true=truth, y_pred=predicted, sensitive_features=race_name(predictions["race"]))
-        for metrics, truth, predicted in (
-            (
-                {"age_mae": mean_absolute_error, "age_rmse": root_mean_squared_error},
-                predictions["age_true"],
-                predictions["age"],
-            ),
-            ({"gender_accuracy": accuracy_score}, predictions["gender_true"], gender_predicted(predictions)),
-        )
-    )
-    table = pd.concat([age.by_group, gender.by_group], axis=1).rename_axis("race")
-    table = table.loc[[name for name in RACES if name in table.index]]
-    table.insert(0, "n", race_name(predictions["race"]).value_counts())
-    return table, pd.concat([age.difference(), gender.difference()]).rename("largest difference")
 
 
 def age_error_grid(predictions: pd.DataFrame) -> pd.DataFrame:

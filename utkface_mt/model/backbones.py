@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..backend import keras
-from ..errors import UserError
+from ..util.backend import keras
+from ..util.errors import UserError
 from .weights import bundled_path
 
 

@@ -5,17 +5,18 @@ from pathlib import Path
 
 import h5py
 
-from ..errors import UserError
-from ..files import file_digest
+from ..config import REFERENCE
+from ..util.errors import UserError
+from ..util.files import file_digest
 
 ONLY_NUMBERS = (
     "Models that come as a whole (.keras, .h5, .pkl) can run code when they are opened and are not read: load them "
     "where you trust them, and give what `model.save_weights('NAME.weights.h5')` writes."
 )
 NAMED = ("imagenet", "bundled", "none")
-BUNDLED_MODEL = Path(__file__).parents[1] / "reference" / "model"  # the best row, trained on UTKFace
+BUNDLED_MODEL = REFERENCE / "model"  # the best row, trained on UTKFace
 _BUNDLED = {
-    ("mobilenet_v2", 0.35): Path(__file__).with_name("drawn_faces_mobilenet_v2_035.weights.h5"),
+    ("mobilenet_v2", 0.35): Path(__file__).parent / "pretrained" / "drawn_faces_mobilenet_v2_035.weights.h5",
     ("mobilenet_v2", 1.0): BUNDLED_MODEL / "backbone.weights.h5",
 }
 

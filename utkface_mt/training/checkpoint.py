@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import keras
-from ..errors import TrainingDivergedError, UserError
-from ..files import replacing, write_json
+from ..util.backend import keras
+from ..util.errors import TrainingDivergedError, UserError
+from ..util.files import replacing, write_json
 
 KEPT = 2  # the newest checkpoint and the one before it
 

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..backend import keras, tf
-from ..config import Experiment
-from ..data.batches import AgeScale, epoch_order, training_batches
-from ..model.augment import get_augment
-from ..model.losses import SoftLabels, loss_weights, sample_weights, targets, task_losses
-from ..model.network import start_from_prior
+from ..data.augment import get_augment
+from ..data.batches import epoch_order, training_batches
+from ..model.age import AgeHead
+from ..model.losses import loss_weights, sample_weights, targets, task_losses
+from ..util.backend import keras, tf
 from .checkpoint import Checkpoints
 from .guards import StopBadTraining, check_labels
-from .schedule import build_optimizer, plateau_callback
+from .optimizer import plateau_callback
 
 History = list[dict[str, float]]
 
@@ -29,9 +28,7 @@ class TrainingData:
         validation: positions of the validation faces.
         ages: in years, `[n]`.
         genders: codes, `[n]`.
-        scale: the training ages' mean and deviation.
         files: the names of the faces in `source`, for messages.
-        soft: soft labels of the training faces, in the order of `train`, or None.
     """
 
     source: np.ndarray
@@ -39,16 +36,26 @@ class TrainingData:
     validation: np.ndarray
     ages: np.ndarray
     genders: np.ndarray
-    scale: AgeScale
     files: Sequence[str]
-    soft: SoftLabels | None = None
 
 
 def fit(
     model: keras.Model,
     data: TrainingData,
-    experiment: Experiment,
+    age_head: AgeHead,
+    optimizer: keras.optimizers.Optimizer,
     folder: Path,
+    *,
+    epochs: int,
+    batch_size: int = 32,
+    patience: int = 5,
+    plateau: bool = False,
+    gender_share: float = 0.5,
+    weights: str = "none",
+    augment: str = "none",
+    first_size: int = 0,
+    first_epochs: int = 0,
+    seed: int = 0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> History:
     """Trains a model, going on from the last finished epoch if `folder` holds one, and loads the best weights.
@@ -58,8 +65,19 @@ def fit(
     Args:
         model: with the outputs `age` and `gender`.
         data: as above; its `source` fits the model's input.
-        experiment: says everything else.
+        age_head: knows the targets, the loss and the start of the output `age`.
+        optimizer: as `build_optimizer` gives it.
         folder: for checkpoints; one training run has one folder.
+        epochs: passes over the training set at most.
+        batch_size: faces in a step.
+        patience: epochs without a better validation loss after which training stops.
+        plateau: whether the learning rate falls when the validation loss stalls.
+        gender_share: weight of the gender loss; the age loss gets the rest.
+        weights: `balanced` gives both genders the same total weight in the gender loss.
+        augment: `none`, `standard` or `strong` changes to the training pictures.
+        first_size: side to which pictures are shrunk in the first epochs.
+        first_epochs: how many epochs those are.
+        seed: of data order and augmentation.
         callbacks: further Keras callbacks, such as a pruner's.
 
     Returns:
@@ -71,28 +89,44 @@ def fit(
     """
     faces = np.concatenate([data.train, data.validation])
     check_labels(data.ages[faces], data.genders[faces], [data.files[row] for row in faces])
-    start_from_prior(model, experiment, data.ages[data.train])
-    steps = -(-len(data.train) // experiment.batch_size)
+    age_head.start(model, data.ages[data.train])
     model.compile(
-        optimizer=build_optimizer(experiment, steps),
-        loss=task_losses(experiment),
-        loss_weights=loss_weights(experiment),
+        optimizer=optimizer,
+        loss=task_losses(age_head),
+        loss_weights=loss_weights(gender_share),
         metrics={"gender": [keras.metrics.BinaryAccuracy(name="accuracy")]},
         jit_compile=False,
     )
     model.optimizer.build(model.trainable_variables)
-    plateau = plateau_callback(experiment) if experiment.scheduler == "plateau" else None
-    checkpoints = Checkpoints(folder, experiment.patience, plateau)
+    reducing = plateau_callback(patience) if plateau else None
+    checkpoints = Checkpoints(folder, patience, reducing)
     start = checkpoints.restore(model)
-    guard = StopBadTraining(lambda epoch, batch: _files_of(data, experiment, epoch, batch))
-    if start < experiment.epochs and not checkpoints.finished:
+    if start < epochs and not checkpoints.finished:
+
+        def files_of(epoch: int, batch: int) -> list[str]:
+            members = epoch_order(len(data.train), seed, epoch)[batch * batch_size : (batch + 1) * batch_size]
+            return [data.files[row] for row in data.train[members]]
+
+        batches = training_batches(
+            data.source,
+            data.train,
+            targets(data.ages[data.train], data.genders[data.train], age_head),
+            sample_weights(data.genders[data.train], weights),
+            batch_size=batch_size,
+            epochs=epochs,
+            seed=seed,
+            start_epoch=start,
+            augment=get_augment(augment),
+            first_size=first_size,
+            first_epochs=first_epochs,
+        )
         model.fit(
-            _batches(data, experiment, start),
-            epochs=experiment.epochs,
+            batches,
+            epochs=epochs,
             initial_epoch=start,
-            steps_per_epoch=steps,
-            validation_data=_validation_batches(data, experiment),
-            callbacks=[guard, *([plateau] if plateau else []), checkpoints, *callbacks],
+            steps_per_epoch=-(-len(data.train) // batch_size),
+            validation_data=_validation_batches(data, age_head),
+            callbacks=[StopBadTraining(files_of), *([reducing] if reducing else []), checkpoints, *callbacks],
             shuffle=False,  # the batches come in their order already
             verbose=0,
         )
@@ -100,33 +134,9 @@ def fit(
     return checkpoints.history
 
 
-def _files_of(data: TrainingData, experiment: Experiment, epoch: int, batch: int) -> list[str]:
-    """The names of the faces in one batch."""
-    order = epoch_order(len(data.train), experiment.seed, epoch)
-    members = order[batch * experiment.batch_size : (batch + 1) * experiment.batch_size]
-    return [data.files[row] for row in data.train[members]]
-
-
-def _batches(data: TrainingData, experiment: Experiment, start: int) -> tf.data.Dataset:
-    rows = data.train
-    return training_batches(
-        data.source,
-        rows,
-        targets(data.ages[rows], data.genders[rows], experiment, data.scale, data.soft),
-        sample_weights(data.genders[rows], experiment),
-        batch_size=experiment.batch_size,
-        epochs=experiment.epochs,
-        seed=experiment.seed,
-        start_epoch=start,
-        augment=get_augment(experiment.augment),
-        first_size=experiment.first_size,
-        first_epochs=experiment.first_epochs,
-    )
-
-
-def _validation_batches(data: TrainingData, experiment: Experiment) -> tf.data.Dataset:
+def _validation_batches(data: TrainingData, age_head: AgeHead) -> tf.data.Dataset:
     """The validation faces once, unchanged and unweighted, in batches of a fixed size."""
     rows = data.validation
-    expected = targets(data.ages[rows], data.genders[rows], experiment, data.scale)
+    expected = targets(data.ages[rows], data.genders[rows], age_head)
     even = {name: np.ones(len(rows), np.float32) for name in expected}
     return training_batches(data.source, rows, expected, even, batch_size=64, epochs=1, seed=0)

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..backend import keras
-from ..errors import TrainingDivergedError, UserError
-from ..labels import OLDEST, YOUNGEST
+from ..data.labels import OLDEST, YOUNGEST
+from ..util.backend import keras
+from ..util.errors import TrainingDivergedError, UserError
 
 NAMED_FILES = 5  # of those involved are named in a message
 

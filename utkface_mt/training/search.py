@@ -1,24 +1,41 @@
-"""The hyperparameter study: what is searched, how a trial is run and cut short, who wins."""
+"""The hyperparameter study: what is searched, how a trial is run and cut short, where it is kept, who wins.
 
+Any number of workers may share a study. A worker is a process. Each trial says which worker runs it, so that a trial
+whose worker is gone can be queued again: at once where the worker ran on this machine; in a database also when a
+worker elsewhere gave no sign of life for `GRACE_SECONDS`. A journal file knows no such signs: there, a trial lost on
+another machine waits for that machine.
+"""
+
+import datetime
+import os
+import platform
 import time
+import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import optuna
+import psutil
+import sqlalchemy.exc
 from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.storages import JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
 from optuna_integration import KerasPruningCallback
 
-from ..backend import keras
-from ..config import Experiment
-from ..errors import TrainingDivergedError, UserError
+from ..util.backend import keras
+from ..util.errors import TrainingDivergedError, UserError
 from .fit import History
-from .studies import finished_trials, open_storage, requeue_orphans, running_trials, sign
 
 MONITOR = "val_loss"
 POLL_SECONDS = 1.0  # between looks at whether another worker has finished the last trial, or died
-Objective = Callable[[Experiment, list[keras.callbacks.Callback]], History]
+HEARTBEAT_SECONDS = 60
+GRACE_SECONDS = 300
+JOURNAL = "journal:"
+_STARTING = datetime.timedelta(seconds=60)  # how long a trial may run before it says whose it is
 
+Objective = Callable[[dict[str, Any], list[keras.callbacks.Callback]], History]
 
 SPACE = {
     "learning_rate": FloatDistribution(3e-5, 1e-3, log=True),
@@ -52,7 +69,7 @@ START = {  # the first trial: a plain fine-tune that is known to work, so that t
 
 
 def search(
-    base: Experiment, objective: Objective, storage: str, trials: int, name: str = "fine_tune", seed: int | None = None
+    objective: Objective, storage: str, trials: int, name: str = "fine_tune", seed: int | None = None
 ) -> optuna.Study:
     """Works on a study until it has `trials` finished trials, going on with what is there.
 
@@ -61,15 +78,14 @@ def search(
     time with the same storage and name; each trial is run by one of them.
 
     Args:
-        base: the experiment whose fields the trials replace.
-        objective: trains one experiment with further callbacks and returns its history.
+        objective: trains with hyperparameters, as `suggest` draws them, and further callbacks, and returns the history.
         storage: as for `open_storage`.
         trials: how many trials are to be finished in all; several workers may finish one or two more.
         name: the study's.
         seed: of the sampler. Workers that share a study give none, so that they draw different trials.
 
     Returns:
-        The study; `best_experiment` reads its result.
+        The study; `best_parameters` reads its result.
     """
     study = open_study(storage, trials, name, seed)
 
@@ -77,7 +93,7 @@ def search(
         sign(trial)
         pruning = KerasPruningCallback(trial, MONITOR)
         try:
-            history = objective(replace(base, **suggest(trial)), [pruning])
+            history = objective(suggest(trial), [pruning])
         except TrainingDivergedError as error:
             raise optuna.TrialPruned(str(error)) from error
         except KeyboardInterrupt:
@@ -116,12 +132,94 @@ def open_study(storage: str, trials: int, name: str, seed: int | None = None) ->
     return study
 
 
-def best_experiment(study: optuna.Study, base: Experiment) -> Experiment:
-    """The base with the best trial's values.
+def best_parameters(study: optuna.Study) -> dict[str, Any]:
+    """The best trial's hyperparameters.
 
     Raises:
         UserError: if no trial was completed.
     """
-    if not study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)):
+    if not study.get_trials(states=(TrialState.COMPLETE,)):
         raise UserError("The study has no completed trial. Run notebook 05 again; it goes on with the study.")
-    return replace(base, **study.best_params)
+    return study.best_params
+
+
+def open_storage(url: str) -> optuna.storages.BaseStorage:
+    """Opens the storage of studies.
+
+    Args:
+        url: `sqlite:///FILE` (workers of one machine), `journal:FILE` (a file on a shared disk), or the URL of a
+            database that SQLAlchemy reaches, such as `postgresql://USER@HOST/NAME`.
+
+    Raises:
+        UserError: if it cannot be opened.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        if url.startswith(JOURNAL):
+            path = Path(url.removeprefix(JOURNAL)).expanduser()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return JournalStorage(JournalFileBackend(str(path)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
+            return RDBStorage(
+                url,
+                heartbeat_interval=HEARTBEAT_SECONDS,
+                grace_period=GRACE_SECONDS,
+                heartbeat_stale_trial_callback=lambda study, trial: study.enqueue_trial(trial.params),
+            )
+    except (ValueError, OSError, ImportError, sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.OptunaError) as error:
+        raise UserError(
+            f"The study storage {url.split('@')[-1]!r} cannot be opened ({str(error).splitlines()[0]}). Give "
+            f"sqlite:///FILE, {JOURNAL}FILE, or the URL of a database whose driver is installed."
+        ) from error
+
+
+def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that ran to their end or were pruned."""
+    return study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def running_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that workers are running."""
+    return study.get_trials(states=(TrialState.RUNNING,))
+
+
+def sign(trial: optuna.Trial) -> None:
+    """Writes into a trial that this process runs it."""
+    worker = {"host": platform.node(), "process": os.getpid(), "started": psutil.Process().create_time()}
+    trial.set_user_attr("worker", worker)
+
+
+def requeue_orphans(study: optuna.Study) -> int:
+    """Marks the trials of this machine's dead workers as failed and queues their points again.
+
+    To be called between trials: one that this very process seems to be running was interrupted.
+
+    Returns:
+        How many there were.
+    """
+    count = 0
+    for trial in running_trials(study):
+        if not _is_orphan(trial):
+            continue
+        try:
+            study.tell(trial.number, state=TrialState.FAIL)
+        except (ValueError, optuna.exceptions.UpdateFinishedTrialError):
+            continue  # another worker was faster
+        study.enqueue_trial(trial.params)
+        count += 1
+    return count
+
+
+def _is_orphan(trial: FrozenTrial) -> bool:
+    worker = trial.user_attrs.get("worker")
+    if worker is None:
+        return datetime.datetime.now() - trial.datetime_start > _STARTING
+    if worker["host"] != platform.node():
+        return False
+    if worker["process"] == os.getpid():
+        return True
+    try:
+        return abs(psutil.Process(worker["process"]).create_time() - worker["started"]) > 1
+    except psutil.NoSuchProcess:
+        return True

@@ -1,10 +1,7 @@
 """Training on one device or on all devices of a machine."""
 
-from dataclasses import replace
-
-from ..backend import tf
-from ..config import Experiment
-from ..errors import UserError
+from ..util.backend import tf
+from ..util.errors import UserError
 
 STRATEGIES = ("auto", "mirrored")
 
@@ -31,18 +28,15 @@ def get_strategy(name: str) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
-def for_replicas(experiment: Experiment, replicas: int) -> Experiment:
+def for_replicas(replicas: int, batch_size: int, learning_rate: float) -> tuple[int, float]:
     """Scales batch and learning rate with the number of devices (Goyal et al., arXiv 1706.02677).
 
     Args:
-        experiment: as it is meant for one device.
         replicas: how many devices there are.
+        batch_size: as it is meant for one device.
+        learning_rate: as it is meant for one device.
 
     Returns:
-        The experiment in which a batch holds `replicas` times as many faces and the rate is as many times higher.
+        A batch of `replicas` times as many faces, and a rate that is as many times higher.
     """
-    if replicas == 1:
-        return experiment
-    return replace(
-        experiment, batch_size=experiment.batch_size * replicas, learning_rate=experiment.learning_rate * replicas
-    )
+    return batch_size * replicas, learning_rate * replicas

@@ -1,0 +1,111 @@
+"""For maintainers: what is committed of a sample run, without traces of the machine: notebooks' outputs, a picture."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import numpy as np
+from nbformat import NotebookNode
+from PIL import Image
+from rich.console import Console
+
+from utkface_mt.config import repository_root, runs_root
+from utkface_mt.drawn_faces import draw_face, sample_traits
+from utkface_mt.drawn_faces.sample import sample_labels
+from utkface_mt.util.runtime import describe_machine
+from utkface_mt.util.errors import UserError
+from utkface_mt.util.files import digest, replacing, write_json
+from utkface_mt.experiments.reference import REFERENCE
+from utkface_mt.experiments.notebooks import SequenceOptions, run_sequence
+
+SAMPLE_RUN = REFERENCE / "sample_run.json"  # how long each notebook took with the sample
+MARK = "utkface_mt"  # in a notebook's metadata: what its outputs were made with
+PICTURE_KINDS = ("image/png", "image/jpeg", "image/svg+xml", "image/gif", "image/webp", "application/pdf")
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(?:[\w.+-]+/)+[\w.+-]+")
+
+
+def publish_notebooks(console: Console) -> None:
+    """Runs the sample sequence afresh and writes its cleaned outputs into `notebooks/`.
+
+    The README's picture is drawn, and how long each notebook took is written into `reference/sample_run.json`.
+
+    Raises:
+        UserError: if an output holds an absolute path.
+    """
+    run_sequence(SequenceOptions(fresh=True), console)
+    seconds = {}
+    for executed in sorted((runs_root() / "sample" / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        target = repository_root() / "notebooks" / executed.name
+        if target.exists():
+            notebook = nbformat.read(executed, as_version=4)
+            seconds[executed.stem] = round(notebook.metadata["papermill"]["duration"])
+            notebook = clean(notebook, executed.name)
+            with replacing(target) as temporary:
+                nbformat.write(notebook, temporary)
+    write_json(SAMPLE_RUN, {"machine": describe_machine(), "seconds": seconds})
+    draw_poster(repository_root() / "images" / "sample_faces.png")
+
+
+def draw_poster(target: Path, columns: int = 12, rows: int = 4, size: int = 84) -> None:
+    """Draws sample faces side by side, sorted by age: the README's first picture."""
+    labels = sample_labels(columns * rows, seed=1)
+    poster = Image.new("RGB", (columns * size, rows * size))
+    for place, (number, face) in enumerate(sorted(enumerate(labels), key=lambda entry: entry[1][0])):
+        picture = draw_face(sample_traits(*face, np.random.default_rng([1, number])))
+        poster.paste(
+            picture.resize((size, size), Image.Resampling.LANCZOS), (place % columns * size, place // columns * size)
+        )
+    with replacing(target) as temporary:
+        poster.save(temporary)
+
+
+def clean(notebook: NotebookNode, name: str) -> NotebookNode:
+    """Removes what papermill and the kernel add: injected cells, timings, paths, error streams.
+
+    Args:
+        notebook: an executed notebook; it is changed.
+        name: for the message.
+
+    Returns:
+        The notebook, its execution counts from 1 on.
+
+    Raises:
+        UserError: if an output holds an absolute path.
+    """
+    notebook.cells = [cell for cell in notebook.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    count = 0
+    for number, cell in enumerate(notebook.cells):
+        tags = [tag for tag in cell.metadata.get("tags", []) if not tag.startswith("papermill")]
+        cell.metadata = NotebookNode({"tags": tags} if tags else {})
+        cell.id = f"{name[:2]}-{number:02d}"
+        if cell.cell_type != "code":
+            continue
+        count += 1
+        cell.execution_count = count
+        cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+        for output in cell.outputs:
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)  # its state is not kept
+            if "execution_count" in output:
+                output.execution_count = count
+            if found := ABSOLUTE_PATH.search(_text(output)):
+                raise UserError(f"{name}, cell {count} prints the path {found.group()}; print its name instead.")
+    mark = NotebookNode({"profile": "sample", "pictures": pictures_digest(notebook)})
+    notebook.metadata = NotebookNode({"kernelspec": KERNEL, "language_info": {"name": "python"}, MARK: mark})
+    return notebook
+
+
+def pictures_digest(notebook: NotebookNode) -> str:
+    """A digest of all pictures in a notebook's outputs.
+
+    It is kept in the notebook's metadata when the outputs of a sample run are published. JupyterLab keeps metadata and
+    replaces outputs: pictures of another run, which may show real faces, do not fit it.
+    """
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    pictures = [output.get("data", {}).get(kind, "") for output in outputs for kind in PICTURE_KINDS]
+    return digest(["".join(picture).strip() for picture in pictures if picture])
+
+
+def _text(output: NotebookNode) -> str:
+    """The plain text of an output."""
+    return output.get("text", "") + output.get("data", {}).get("text/plain", "")

@@ -1,1 +1,0 @@
-"""`make bench`: what the package does against the plain way of doing it, measured alternately in one run."""

@@ -1,0 +1,420 @@
+"""The command line: `python -m utkface_mt VERB`, also installed as `utkface-mt`.
+
+Only what a verb needs is imported when it runs, so that `--help` answers at once.
+"""
+
+import argparse
+import contextlib
+import json
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .config import PROFILES, Settings
+from .util.errors import UserError
+
+NARROWEST = 130  # characters: what the table of results needs to be read
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a verb.
+
+    Args:
+        arguments: without the program's name; those of the process by default.
+
+    Returns:
+        The exit code: 0 if all went well, 1 after an error, 2 for a wrong call, 130 if interrupted.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return options.verb(options)
+    except UserError as error:
+        if options.debug:
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted. What was finished is kept; the same command goes on.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        if options.debug:
+            raise
+        print(f"error: unexpected {type(error).__name__}: {error}\nUse --debug for the traceback.", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="utkface-mt", description="Age and gender from UTKFace faces with one MobileNetV2."
+    )
+    parser.add_argument("--version", action="version", version=f"utkface_mt {__version__}")
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    for add in (_add_run, _add_search, _add_results, _add_check, _add_evaluate, _add_predict, _add_export):
+        add(verbs)
+    for verb in verbs.choices.values():
+        verb.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def _add_run(verbs: Any) -> None:
+    run = verbs.add_parser(
+        "run", help="run the notebooks in order", description="Runs the notebooks in order and writes a report."
+    )
+    _add_settings(run)
+    run.add_argument("--from", dest="first", default="", metavar="NN", help="start with this notebook, such as 05")
+    run.add_argument("--only", default="", metavar="NN", help="run this notebook only")
+    run.add_argument("--fresh", action="store_true", help="put an earlier run aside instead of going on with it")
+    run.add_argument(
+        "--timeout",
+        type=int,
+        default=86_400,
+        metavar="S",
+        help="seconds a cell may take, a day by default; 0: no limit",
+    )
+    run.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        type=_parameter,
+        help="a further parameter of the notebooks' parameters cell",
+    )
+    run.set_defaults(verb=_run)
+
+
+def _add_settings(verb: argparse.ArgumentParser) -> None:
+    """A flag for each field of `Settings`."""
+    summaries = "; ".join(f"{profile.name}: {profile.summary}" for profile in PROFILES.values())
+    verb.add_argument("--profile", choices=PROFILES, help=summaries)
+    verb.add_argument("--data", help="sample, kaggle, or a folder, .zip or .tar.gz of UTKFace crops")
+    verb.add_argument("--weights", help="imagenet, bundled, none, or a .weights.h5 file")
+    verb.add_argument("--limit", type=int, metavar="N", help="use N faces, the strata kept")
+    verb.add_argument("--epochs", type=int, metavar="N", help="epochs of every row, instead of the profile's")
+    verb.add_argument("--trials", type=int, metavar="N", help="trials of the study, instead of the profile's")
+    verb.add_argument("--seed", type=int, help="seed of training")
+    verb.add_argument("--strategy", choices=("auto", "mirrored"), help="one device, or all devices of this machine")
+    verb.add_argument(
+        "--tensorboard",
+        action="store_true",
+        default=None,
+        help="write logs for TensorBoard into the run's folder while training",
+    )
+    verb.add_argument(
+        "--storage",
+        dest="studies",
+        metavar="URL",
+        help="what the workers of a study share: sqlite:///FILE on one machine, journal:FILE on a shared disk, or a "
+        "database's URL; an SQLite file in the run's folder by default (UTKFACE_MT_STUDIES)",
+    )
+    verb.add_argument(
+        "--runs", metavar="DIR", help="folder for everything a run produces; runs/ by default (UTKFACE_MT_RUNS)"
+    )
+
+
+def _settings(options: argparse.Namespace, **more: Any) -> Settings:
+    given = {entry.name: getattr(options, entry.name) for entry in fields(Settings)}
+    return Settings.read(more, **{name: value for name, value in given.items() if value is not None})
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    """Reads NAME=VALUE, the value as JSON where it is valid JSON and as text otherwise."""
+    name, separator, value = text.partition("=")
+    if not separator or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
+
+
+def _run(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from .experiments.notebooks import run_notebooks
+    from .experiments.report import write_report
+    from .plots.evaluation import ladder_chart
+    from .plots.style import use_style
+
+    known = {entry.name for entry in fields(Settings)}
+    parameters = dict(options.parameter)
+    settings = _settings(options, **{name: value for name, value in parameters.items() if name in known})
+    console = Console(highlight=False)
+    folder = run_notebooks(
+        settings,
+        console,
+        first=options.first,
+        only=options.only,
+        fresh=options.fresh,
+        cell_timeout=options.timeout,
+        parameters={name: value for name, value in parameters.items() if name not in known},
+    )
+    use_style("Agg")
+    console.print(f"Report: {write_report(folder, settings.profile, ladder_chart)}", soft_wrap=True)
+    if settings.tensorboard:
+        console.print(f"Look at training: tensorboard --logdir {folder / 'tensorboard'}", soft_wrap=True)
+    return 0
+
+
+def _add_search(verbs: Any) -> None:
+    search = verbs.add_parser(
+        "search",
+        help="run the hyperparameter study with several workers",
+        description="Runs the study of notebook 05 with any number of workers, here or on several machines.",
+    )
+    _add_settings(search)
+    search.add_argument("--workers", type=int, default=1, metavar="N", help="processes to start on this machine")
+    search.set_defaults(verb=_search)
+
+
+def _search(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from .experiments.study import search_with_workers
+
+    study = search_with_workers(_settings(options), options.workers, Console(highlight=False))
+    print(f"Best: trial {study.best_trial.number}, validation loss {study.best_value:.4f}")
+    for name, value in study.best_params.items():
+        print(f"  {name:<14} {value:g}" if isinstance(value, float) else f"  {name:<14} {value}")
+    return 0
+
+
+def _add_results(verbs: Any) -> None:
+    results = verbs.add_parser(
+        "results",
+        help="the results of runs, side by side",
+        description="Shows the rows of runs with their intervals. With one run each row is compared with the row "
+        "before it, with several each row with the same row of the first; differences are paired over the test faces.",
+    )
+    results.add_argument(
+        "runs",
+        nargs="*",
+        metavar="RUN",
+        help="a run's folder, a profile, or reference; by default every profile run here, else the reference",
+    )
+    form = results.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    form.add_argument("--json", action="store_true", help="print the figures as JSON")
+    results.set_defaults(verb=_results)
+
+
+def _results(options: argparse.Namespace) -> int:
+    from .experiments.compare import REFERENCE_NAME, compare_runs, known_runs, open_run, readable
+
+    runs = Settings.read().runs_folder
+    chosen = list(dict.fromkeys(options.runs)) or known_runs(runs) or [REFERENCE_NAME]
+    opened = [open_run(name, runs) for name in chosen]
+    groups = [opened] if options.runs else [[run] for run in opened]  # unasked, profiles are not compared
+    table = [entry for group in groups for entry in compare_runs(group)]
+    if options.json:
+        print(json.dumps(table, indent=2))
+    elif options.markdown:
+        print(readable(table).to_markdown(index=False, disable_numparse=True))
+    else:
+        _print_tables(readable(table))
+    return 0
+
+
+def _print_tables(table: Any) -> None:
+    """A table for each run, whole even where the screen is narrow or a file."""
+    from rich.console import Console
+    from rich.table import Table
+
+    for run, rows in table.groupby("run", sort=False):
+        against = next((name for name in rows["compared with"] if name), "").split(":")[0]
+        caption = f"differences: to {'the row before' if against == run else f'the same row of {against}'}, paired"
+        shown = rows.drop(columns=["run", "compared with"])
+        rich = Table(*shown.columns, title=str(run), caption=caption if against else None, title_justify="left")
+        for row in shown.itertuples(index=False):
+            rich.add_row(*map(str, row))
+        Console(width=max(Console().width, NARROWEST)).print(rich)
+
+
+def _add_check(verbs: Any) -> None:
+    check = verbs.add_parser(
+        "check", help="report on a dataset", description="Reports what is in a dataset and what is wrong with it."
+    )
+    check.add_argument("data", help="sample, kaggle, or a folder, .zip or .tar.gz of UTKFace crops")
+    check.add_argument("--json", action="store_true", help="print the report as JSON")
+    check.set_defaults(verb=_check)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from .data.dataset import data_report, open_dataset
+
+    report = data_report(open_dataset(options.data, Settings.read().runs_folder / "cache"))
+    if options.json:
+        print(json.dumps(report, indent=2, ensure_ascii=False))
+        return 0
+    quarantined = report.pop("quarantined")
+    for name, value in report.items():
+        print(f"{name.replace('_', ' '):<28} {value}")
+    print(f"{'quarantined':<28} {len(quarantined)}")
+    for entry in quarantined:
+        print(f"  {entry['file']}: {entry['reason']}")
+    return 0
+
+
+def _add_evaluate(verbs: Any) -> None:
+    evaluate = verbs.add_parser(
+        "evaluate",
+        help="score the bundled model on labelled faces",
+        description="Predicts UTKFace-named crops with the bundled model and compares with the labels in their names.",
+    )
+    evaluate.add_argument("data", help="a folder, .zip or .tar.gz of UTKFace crops, or sample")
+    evaluate.add_argument("--json", action="store_true", help="print the scores as JSON")
+    evaluate.set_defaults(verb=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from .data.dataset import open_dataset
+    from .faces.model import evaluate, load_model
+
+    dataset = open_dataset(options.data, Settings.read().runs_folder / "cache")
+    if left_out := len(dataset.quarantined):
+        print(f"{left_out} files are left out; `utkface-mt check {options.data}` says why.", file=sys.stderr)
+    report = evaluate(dataset, load_model())
+    if options.json:
+        print(json.dumps(report, indent=2))
+        return 0
+    for name, scores in {"all": report, **report.pop("by_race")}.items():
+        age = f"age MAE {scores['age_mae']:.2f}, RMSE {scores['age_rmse']:.2f} years"
+        gender = (
+            f"gender accuracy {100 * scores['gender_accuracy']:.1f} %, F1 {100 * scores['gender_f1_weighted']:.1f} %"
+        )
+        print(f"{name:<8} {scores['n']:>6} faces  {age}  {gender}")
+    return 0
+
+
+def _add_predict(verbs: Any) -> None:
+    predict = verbs.add_parser(
+        "predict",
+        help="age and gender of the faces in photos",
+        description="Finds the faces in photos, cuts them like UTKFace's crops, and predicts age and gender with the "
+        "bundled model. The gender is one of two labels that other people gave, not what a person is.",
+    )
+    predict.add_argument("paths", nargs="+", metavar="PATH", help="photos, or folders of photos")
+    predict.add_argument(
+        "--aligned", action="store_true", help="the pictures are cut like UTKFace's crops: no face has to be found"
+    )
+    predict.add_argument("--csv", default="", metavar="FILE", help="write the table here as well")
+    predict.add_argument(
+        "--details", action="store_true", help="add each face's box, the detector's confidence, and a note"
+    )
+    predict.add_argument("--annotate", default="", metavar="DIR", help="write copies with boxes and labels here")
+    predict.add_argument(
+        "--confidence", type=float, metavar="C", help="leave out faces less sure than this, 0 to 1; 0.8 by default"
+    )
+    predict.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="processes that read photos and find faces; each takes a GB"
+    )
+    predict.set_defaults(verb=_predict)
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from .faces.annotate import write_annotated
+    from .faces.detect import CONFIDENCE
+    from .faces.predict import COLUMNS, predict_files
+    from .util.files import replacing
+
+    _check_predict(options)
+    paths = [Path(path) for path in options.paths]
+    folder = Path(options.annotate) if options.annotate else None
+    copies: set[Path] = set()
+
+    def each(file: Path, rows: Any) -> None:
+        if folder:
+            write_annotated(file, rows, paths, folder, copies)
+
+    with _progress_bar("Looking at photos") as progress:
+        table = predict_files(
+            paths,
+            aligned=options.aligned,
+            confidence=CONFIDENCE if options.confidence is None else options.confidence,
+            jobs=options.jobs,
+            progress=progress,
+            each=each,
+            leave_out=folder,
+        )
+    shown = table if options.details else table[list(COLUMNS)]
+    if options.csv:
+        with replacing(Path(options.csv)) as temporary:
+            shown.to_csv(temporary, index=False)
+    print(shown.round(3).to_string(index=False, na_rep=""))
+    return _say_what_is_missing(table)
+
+
+def _check_predict(options: argparse.Namespace) -> None:
+    """Refuses what could not end well, before hours of work and before anything is replaced."""
+    from .faces.read import SUFFIXES
+
+    table, copies = Path(options.csv), Path(options.annotate)
+    if options.jobs < 1:
+        raise UserError(f"--jobs {options.jobs}: it should be 1 or more.")
+    if options.confidence is not None and not 0 <= options.confidence <= 1:
+        raise UserError(f"--confidence {options.confidence:g}: it should lie between 0 and 1.")
+    if not all(options.paths):
+        raise UserError("One of the paths is empty. Give pictures, or folders of pictures.")
+    if options.csv and (table.is_dir() or table.suffix.lower() in SUFFIXES):
+        raise UserError(
+            f"--csv {table}: a table cannot take the place of a {'folder' if table.is_dir() else 'picture'}."
+        )
+    if options.annotate and copies.exists() and not copies.is_dir():
+        raise UserError(f"--annotate {copies}: it should be a folder, and is a file.")
+    if options.annotate and options.aligned:
+        raise UserError("--annotate draws boxes around faces in photos; with --aligned a face fills its picture.")
+
+
+def _say_what_is_missing(table: Any) -> int:
+    """Names the files without an answer; the exit code is 1 if none could be read at all."""
+    from .faces.predict import NO_FACE, NOT_READ
+
+    for _, row in table[table["gender"] == NOT_READ].iterrows():
+        print(f"{row['file']}: {row['note']}", file=sys.stderr)
+    without = int((table["gender"] == NO_FACE).sum())
+    if without:
+        print(f"No face was found in {without} of {table['file'].nunique()} files.", file=sys.stderr)
+    return int((table["gender"] == NOT_READ).all())
+
+
+def _add_export(verbs: Any) -> None:
+    export = verbs.add_parser(
+        "export",
+        help="write the bundled model for another runtime",
+        description="Writes the bundled model as LiteRT, ONNX or SavedModel: one graph that takes raw crops, uint8 RGB "
+        "[n, 200, 200, 3], prepares them itself, and gives age in years and probability_female.",
+    )
+    export.add_argument("--to", required=True, choices=("litert", "onnx", "saved-model"), help="the format")
+    export.add_argument(
+        "--precision", default="float32", choices=("float32", "float16", "int8"), help="float32 by default"
+    )
+    export.add_argument("--out", required=True, metavar="PATH", help="the file to write; a folder for saved-model")
+    export.set_defaults(verb=_export)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from .faces.export import export_model, licence_beside
+
+    path = export_model(options.to, Path(options.out), options.precision)
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    print(f"{path}: {sum(file.stat().st_size for file in files) / 1e6:.2f} MB")
+    print(f"For non-commercial research only, as UTKFace is: {licence_beside(path)} goes with it.")
+    return 0
+
+
+@contextlib.contextmanager
+def _progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Shows progress on standard error while the block runs, if that is a screen; yields a function (done, total)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,117 @@
+"""Changes to training pictures, made from given uniform draws: the same draws give the same picture.
+
+The draws come from `utkface_mt.data.batches.epoch_draws`, a function of (seed, epoch, index); nothing here is random.
+All of a picture's shifts and turns are one projective transform, so it is resampled once.
+"""
+
+import math
+from dataclasses import dataclass
+
+from ..util.backend import tf
+from .batches import Augment
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How far each change may go.
+
+    Attributes:
+        turn: degrees either way.
+        shift: share of the side either way.
+        zoom: share by which the face grows or shrinks.
+        brightness: grey levels either way.
+        contrast: factor between `1 - contrast` and `1 + contrast`.
+        saturation: the same for colour against grey.
+        erase: probability that a rectangle is painted over.
+    """
+
+    turn: float
+    shift: float
+    zoom: float
+    brightness: float
+    contrast: float
+    saturation: float
+    erase: float
+
+
+STRENGTHS = {
+    "standard": Strength(turn=10, shift=0.05, zoom=0.1, brightness=25, contrast=0.2, saturation=0.2, erase=0.0),
+    "strong": Strength(turn=15, shift=0.08, zoom=0.15, brightness=40, contrast=0.35, saturation=0.5, erase=0.5),
+}
+
+
+def get_augment(name: str) -> Augment | None:
+    """The function for an experiment's `augment`, or None for `none`."""
+    if name == "none":
+        return None
+    strength = STRENGTHS[name]
+    return lambda pictures, draws: augment_pictures(pictures, draws, strength)
+
+
+def augment_pictures(pictures: tf.Tensor, draws: tf.Tensor, strength: Strength) -> tf.Tensor:
+    """Flips, turns, shifts, zooms, recolours and erases.
+
+    Args:
+        pictures: float32 `[n, size, size, 3]` in 0 to 255.
+        draws: uniform in 0 to 1, float32 `[n, AUGMENT_DRAWS]`.
+        strength: how far to go.
+
+    Returns:
+        Pictures of the same shape and range.
+    """
+    pictures = _move(pictures, draws, strength)
+    pictures = _recolour(pictures, draws, strength)
+    return _erase(pictures, draws, strength) if strength.erase else pictures
+
+
+def _signed(draws: tf.Tensor, column: int) -> tf.Tensor:
+    return 2 * draws[:, column] - 1
+
+
+def _move(pictures: tf.Tensor, draws: tf.Tensor, strength: Strength) -> tf.Tensor:
+    """Mirror, turn, zoom and shift as one transform about the centre; what comes into view is black."""
+    size = pictures.shape[1]
+    angle = _signed(draws, 0) * strength.turn * math.pi / 180
+    scale = 1 / (1 + _signed(draws, 1) * strength.zoom)
+    mirror = tf.where(draws[:, 2] < 0.5, -1.0, 1.0)
+    shift_x, shift_y = (_signed(draws, column) * strength.shift * size for column in (3, 4))
+    cosine, sine, centre = scale * tf.cos(angle), scale * tf.sin(angle), (size - 1) / 2
+    a, b, d, e = mirror * cosine, -mirror * sine, sine, cosine
+    c = centre - a * (centre + shift_x) - b * (centre + shift_y)
+    f = centre - d * (centre + shift_x) - e * (centre + shift_y)
+    zero = tf.zeros_like(a)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=pictures,
+        transforms=tf.stack([a, b, c, d, e, f, zero, zero], axis=1),
+        output_shape=[size, size],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
+
+
+def _recolour(pictures: tf.Tensor, draws: tf.Tensor, strength: Strength) -> tf.Tensor:
+    """Saturation, contrast and brightness as one affine map of the colours of each picture."""
+
+    def factor(column: int, reach: float) -> tf.Tensor:
+        return (1 + _signed(draws, column) * reach)[:, None, None, None]
+
+    grey = tf.reduce_mean(pictures, axis=3, keepdims=True)
+    pictures = grey + (pictures - grey) * factor(5, strength.saturation)
+    middle = tf.reduce_mean(grey, axis=[1, 2], keepdims=True)
+    pictures = middle + (pictures - middle) * factor(6, strength.contrast)
+    pictures += (_signed(draws, 7) * strength.brightness)[:, None, None, None]
+    return tf.clip_by_value(pictures, 0.0, 255.0)
+
+
+def _erase(pictures: tf.Tensor, draws: tf.Tensor, strength: Strength) -> tf.Tensor:
+    """Paints a grey rectangle of 15 to 45 % of each side over some pictures (Zhong et al., AAAI 2020)."""
+    size = pictures.shape[1]
+    height, width = (size * (0.15 + 0.3 * draws[:, column]) for column in (8, 9))
+    top, left = draws[:, 10] * (size - height), draws[:, 11] * (size - width)
+    along = tf.range(size, dtype=tf.float32)[None, :]
+    rows = (along >= top[:, None]) & (along < (top + height)[:, None])
+    columns = (along >= left[:, None]) & (along < (left + width)[:, None])
+    chosen = (draws[:, 12] < strength.erase)[:, None, None]
+    covered = rows[:, :, None] & columns[:, None, :] & chosen
+    return tf.where(covered[..., None], (255 * draws[:, 13])[:, None, None, None], pictures)

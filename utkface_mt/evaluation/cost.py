@@ -1,0 +1,119 @@
+"""What a backbone costs: parameters, multiply-adds, and speed measured on this machine.
+
+`python -m tools.backbones` measures all candidates and renews the reference that notebook 04 shows beside what it
+measures live.
+"""
+
+import time
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..config import REFERENCE
+from ..model.age import AgeHead
+from ..model.backbones import BACKBONES
+from ..model.network import build_network
+from ..util.backend import keras, tf
+from ..util.files import read_json
+from ..util.runtime import describe_machine
+
+CANDIDATES = {
+    "MobileNetV2 0.35": ("mobilenet_v2", 0.35),
+    "MobileNetV2 0.5": ("mobilenet_v2", 0.5),
+    "MobileNetV2 1.0": ("mobilenet_v2", 1.0),
+    "MobileNetV2 1.4": ("mobilenet_v2", 1.4),
+    **{backbone.title: (name, 1.0) for name, backbone in BACKBONES.items() if name != "mobilenet_v2"},
+}
+BATCH = 32
+
+
+def multiply_adds(model: keras.Model) -> int:
+    """Multiply-adds of one picture through the convolutions and dense layers of a model, nested models included."""
+    total = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            total += multiply_adds(layer)
+        elif isinstance(layer, keras.layers.SeparableConv2D):
+            depthwise, pointwise = (
+                int(np.prod(kernel.shape)) for kernel in (layer.depthwise_kernel, layer.pointwise_kernel)
+            )
+            total += (depthwise + pointwise) * _places(layer)
+        elif isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
+            total += int(np.prod(layer.kernel.shape)) * _places(layer)
+        elif isinstance(layer, keras.layers.Dense):
+            total += int(np.prod(layer.kernel.shape))
+    return total
+
+
+def _places(layer: keras.Layer) -> int:
+    """How many output pixels a convolution has."""
+    return int(np.prod(layer.output.shape[1:3]))
+
+
+def measure(title: str, image_size: int, repeats: int = 5) -> dict[str, Any]:
+    """Measures one candidate with random weights, which cost what trained ones do.
+
+    Args:
+        title: key of `CANDIDATES`.
+        image_size: side of the pictures in pixels.
+        repeats: timed batches of 32; their median counts.
+
+    Returns:
+        `parameters` (with both heads), `mega_multiply_adds`, `training_images_per_second` (all layers, normalisation
+        statistics frozen), `inference_images_per_second`, `image_size`, `machine`.
+    """
+    name, width = CANDIDATES[title]
+    network = build_network(AgeHead(), backbone=name, width=width, image_size=image_size)
+    network.compile("adam", loss={"age": "mse", "gender": "binary_crossentropy"})
+    pictures = np.random.default_rng(0).uniform(0, 255, (BATCH, image_size, image_size, 3)).astype(np.float32)
+    targets = {name: np.ones((BATCH, 1), np.float32) for name in ("age", "gender")}
+    predict = tf.function(lambda batch: network(batch, training=False))
+    training = _seconds(lambda: network.train_on_batch(pictures, targets), repeats)
+    inference = _seconds(lambda: predict(tf.constant(pictures))["age"].numpy(), repeats)
+    return {
+        "parameters": network.count_params(),
+        "mega_multiply_adds": round(multiply_adds(network) / 1e6, 1),
+        "training_images_per_second": round(BATCH / training, 1),
+        "inference_images_per_second": round(BATCH / inference, 1),
+        "image_size": image_size,
+        "machine": describe_machine(),
+    }
+
+
+def _seconds(step: Any, repeats: int) -> float:
+    """The median time of a step after one that warms up (and compiles)."""
+    step()
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - started)
+    return median(times)
+
+
+def comparison(live: dict[str, dict[str, Any]], probes: dict[str, dict[str, float]]) -> pd.DataFrame:
+    """The table of notebook 04: every candidate, measured now or in the reference, probed or not.
+
+    Args:
+        live: title to what `measure` gave in this run.
+        probes: title to validation scores of a frozen probe; candidates without one have no weights at hand.
+
+    Returns:
+        A row a candidate, ordered by multiply-adds; `source` says `this run` or `reference`, `probe` says which
+        weights or that none are at hand; `age_mae` and `gender_accuracy` are missing there.
+    """
+    reference = read_json(REFERENCE / "backbones.json")
+    rows = {}
+    for title in CANDIDATES:
+        cost = live.get(title) or reference[title]
+        probe = probes.get(title, {})
+        rows[title] = {
+            **{name: cost[name] for name in cost if name != "machine"},
+            "source": "this run" if title in live else f"reference: {cost['machine']}",
+            "age_mae": probe.get("age_mae", float("nan")),
+            "gender_accuracy": probe.get("gender_accuracy", float("nan")),
+            "probe": "measured" if probe else "weights not available offline",
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").sort_values("mega_multiply_adds")

@@ -1,0 +1,278 @@
+"""The notebooks in order, headless: checked first, run one kernel each, gone on with after a stop."""
+
+import contextlib
+import json
+import logging
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from papermill.exceptions import PapermillExecutionError
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from .. import __version__
+from ..config import TRAINING_VERSION, Settings, repository_root
+from ..data.dataset import open_dataset
+from ..data.pixels import open_pixels
+from ..data.split import limit_faces
+from ..model.weights import weights_identity
+from ..util.errors import UserError
+from ..util.files import digest, read_json, replacing, write_json
+from ..util.locks import RUNNER, await_workers, holding, left_behind, lock_path
+from ..util.runtime import stderr_to
+from .results import SAMPLE_NOTE, ResultStore, results_table
+
+ANSI_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+ERROR_LINES = 8  # of a failed cell's traceback are shown
+KINDS = {"str": str, "int": int, "float": float, "bool": bool}
+
+
+PARAMETERS = ("profile", "data", "seed", "limit")  # settings that notebooks take by name; others as `overrides`
+
+
+def run_notebooks(
+    settings: Settings,
+    console: Console,
+    *,
+    first: str = "",
+    only: str = "",
+    fresh: bool = False,
+    cell_timeout: int = 86_400,
+    parameters: dict[str, Any] | None = None,
+) -> Path:
+    """Runs the notebooks in order, each in a kernel of its own.
+
+    Args:
+        settings: of the run.
+        console: where progress goes.
+        first: number of the first notebook, such as `05`; empty for all.
+        only: number of the only notebook.
+        fresh: puts the earlier run aside instead of going on with it.
+        cell_timeout: seconds one cell may take; 0 for no limit.
+        parameters: further parameters, as in the notebooks' parameters cell.
+
+    Returns:
+        The run's folder.
+
+    Raises:
+        UserError: before anything runs, if a value is wrong; afterwards, if a notebook fails. What succeeded is kept,
+            and the next call goes on after it.
+    """
+    settings = _with_absolute_paths(settings)
+    given = {**notebook_parameters(settings), **(parameters or {})}
+    notebooks = choose_notebooks(first, only)
+    for notebook in notebooks:
+        check_parameters(notebook, given)
+    weights = weights_identity(settings.weights) if settings.weights else ""
+    folder = settings.runs_folder / settings.profile
+    with _run_of_its_own(folder, console):
+        if fresh:
+            _put_aside(folder)
+        ResultStore(folder)
+        fingerprint = _prepare_data(settings, console)
+        stamps = Stamps(folder / "notebooks" / "stamps.json", [given, weights, fingerprint])
+        logging.getLogger("papermill").setLevel(logging.ERROR)
+        for number, notebook in enumerate(notebooks, start=1):
+            label = f"[{number}/{len(notebooks)}] {notebook.stem}"
+            target = folder / "notebooks" / notebook.name
+            stamp, current = stamps.advance(notebook)
+            if current and target.exists() and not only:
+                console.print(f"{label}: up to date")
+                continue
+            started = time.monotonic()
+            with _progress(console) as progress:
+                progress.add_task(label, total=None)
+                _execute(notebook, target, given, cell_timeout)
+            stamps.record(notebook, stamp)
+            seconds = f"{time.monotonic() - started:.0f} s"
+            console.print(f"{label}: {seconds}{_last_metric(ResultStore(folder), notebook.stem)}", soft_wrap=True)
+    rows = ResultStore(folder).rows()
+    console.print(results_table(rows).to_markdown(index=False), soft_wrap=True)
+    if settings.profile == "sample":
+        console.print(SAMPLE_NOTE, soft_wrap=True)
+    return folder
+
+
+def notebook_parameters(settings: Settings) -> dict[str, Any]:
+    """What is handed to each notebook: four settings by name, all others that are not the default as JSON."""
+    values, default = asdict(settings), asdict(Settings())
+    overrides = {name: value for name, value in values.items() if name not in PARAMETERS and value != default[name]}
+    return {**{name: values[name] for name in PARAMETERS}, "overrides": json.dumps(overrides) if overrides else ""}
+
+
+def _with_absolute_paths(settings: Settings) -> Settings:
+    """Kernels may run in another folder."""
+    changed = {}
+    if settings.data not in ("sample", "kaggle"):
+        changed["data"] = str(Path(settings.data).expanduser().resolve())
+    if "@" in weights_identity(settings.weights or "none"):
+        changed["weights"] = str(Path(settings.weights).expanduser().resolve())
+    if settings.runs:
+        changed["runs"] = str(settings.runs_folder)
+    return replace(settings, **changed)
+
+
+@contextlib.contextmanager
+def _run_of_its_own(folder: Path, console: Console) -> Iterator[None]:
+    """Holds the run's folder, and waits for kernels that outlived an earlier run."""
+    lock = lock_path(folder)
+    if gone := left_behind(lock):
+        console.print(f"{gone}, and was killed; this run goes on from what it left.", soft_wrap=True)
+    with holding(lock, f"running the notebooks in {folder.name}"):
+        await_workers(folder)
+        os.environ[RUNNER] = folder.name
+        try:
+            yield
+        finally:
+            del os.environ[RUNNER]
+
+
+def choose_notebooks(first: str = "", only: str = "") -> list[Path]:
+    """The notebooks from a number on, or the only one of a number, in order.
+
+    Raises:
+        UserError: if there are none, or none of the given number.
+    """
+    folder = repository_root() / "notebooks"
+    notebooks = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    if not notebooks:
+        raise UserError(f"There are no notebooks in {folder}. Run from a checkout of the repository.")
+    numbers = [path.name[:2] for path in notebooks]
+    for wanted in filter(None, (first, only)):
+        if wanted.zfill(2)[:2] not in numbers:
+            raise UserError(f"There is no notebook {wanted!r}; the notebooks are {', '.join(numbers)}.")
+    if only:
+        return [path for path in notebooks if path.name.startswith(only.zfill(2)[:2])]
+    return [path for path in notebooks if path.name[:2] >= first.zfill(2)[:2] or not first]
+
+
+def check_parameters(notebook: Path, parameters: dict[str, Any]) -> None:
+    """Refuses parameters a notebook does not have or that are of another type: papermill would only log them.
+
+    Raises:
+        UserError: naming the parameter.
+    """
+    known = papermill.inspect_notebook(str(notebook))
+    for name, value in parameters.items():
+        if name not in known:
+            raise UserError(f"{notebook.name} has no parameter {name!r}; it has {', '.join(known)}.")
+        kind = KINDS[known[name]["inferred_type_name"]]
+        if type(value) is not kind:
+            raise UserError(f"{name}={value!r} should be of type {kind.__name__} ({notebook.name}).")
+
+
+class Stamps:
+    """Remembers with what each notebook was last run, so that a second run repeats only what changed.
+
+    A notebook's stamp covers its source, the parameters, the data, the versions of package and training, and the stamp
+    of the notebook before it. A repeated notebook finds its experiments in the results store unless they changed too.
+    """
+
+    def __init__(self, path: Path, inputs: list[Any]) -> None:
+        """Opens the stamps at `path`; `inputs` is what all notebooks depend on."""
+        self.path = path
+        self._stamps: dict[str, str] = read_json(path) if path.exists() else {}
+        self._chain = digest([inputs, __version__, TRAINING_VERSION])
+
+    def advance(self, notebook: Path) -> tuple[str, bool]:
+        """Moves on to a notebook.
+
+        Returns:
+            Its stamp, and whether its last run carries the same.
+        """
+        cells = nbformat.read(notebook, as_version=4).cells
+        self._chain = digest([self._chain, [[cell.cell_type, cell.source] for cell in cells]])
+        return self._chain, self._stamps.get(notebook.stem) == self._chain
+
+    def record(self, notebook: Path, stamp: str) -> None:
+        """Notes that a notebook ran well."""
+        self._stamps[notebook.stem] = stamp
+        write_json(self.path, self._stamps)
+
+
+def _execute(notebook: Path, target: Path, parameters: dict, cell_timeout: int) -> None:
+    """Runs one notebook in a kernel of its own.
+
+    Raises:
+        UserError: with notebook, cell and last lines of the error; the partial notebook is kept beside the target.
+    """
+    failed = target.with_name(f"{target.stem}.failed.ipynb")
+    try:
+        with replacing(target) as temporary:
+            try:
+                with stderr_to(target.parent / "kernels.log"):
+                    papermill.execute_notebook(
+                        str(notebook),
+                        str(temporary),
+                        parameters=parameters,
+                        kernel_name="python3",
+                        progress_bar=False,
+                        execution_timeout=cell_timeout or None,
+                        start_timeout=180,
+                    )
+            except BaseException:
+                if temporary.exists():
+                    temporary.replace(failed)
+                raise
+    except PapermillExecutionError as error:
+        plain = ANSI_COLOURS.sub("", "\n".join(error.traceback)).splitlines()
+        last = [line for line in plain if line.strip()][-ERROR_LINES:-1] if error.ename != "UserError" else []
+        detail = "".join(f"\n    {line}" for line in last)
+        raise UserError(
+            f"{notebook.name}, cell {error.exec_count}: {error.ename}: {error.evalue}{detail}\n"
+            f"What ran before is kept; the failed notebook is {failed}. Run the same command again to go on."
+        ) from error
+    except TimeoutError as error:
+        raise UserError(f"{notebook.name}: a cell took longer than {cell_timeout} s; see --timeout. {error}") from error
+    failed.unlink(missing_ok=True)
+
+
+def _last_metric(store: ResultStore, notebook: str) -> str:
+    rows = [row for row in store.rows() if row.notebook == notebook and row.test]
+    if not rows:
+        return ""
+    row = rows[-1]
+    return f" - age MAE {row.test['age_mae']:.2f} years, gender {100 * row.test['gender_accuracy']:.1f} % ({row.title})"
+
+
+def _prepare_data(settings: Settings, console: Console) -> str:
+    """Reads, checks and decodes the faces before the first notebook, with progress; returns their fingerprint."""
+    with _progress(console) as progress:
+
+        def report(title: str) -> Any:
+            task = progress.add_task(title, total=None)
+            return lambda done, total: progress.update(task, completed=done, total=total or None)
+
+        dataset = open_dataset(settings.data, settings.runs_folder / "cache", report)
+        faces = limit_faces(dataset.faces, settings.limit).reset_index(drop=True)
+        size = settings.changed_profile().start.image_size
+        open_pixels(dataset, faces, size, progress=report("Decoding pictures"))
+    bad = len(dataset.quarantined)
+    console.print(f"Data: {len(dataset.faces)} usable faces, {bad} files quarantined; {len(faces)} used")
+    return dataset.fingerprint
+
+
+def _put_aside(folder: Path) -> None:
+    """Renames an earlier run; a run put aside before it gets the next number."""
+    if folder.exists():
+        free = next(path for path in _numbered(folder) if not path.exists())
+        folder.rename(free)
+
+
+def _numbered(folder: Path) -> Iterator[Path]:
+    number = 1
+    while True:
+        yield folder.with_name(f"{folder.name}-before-{number}")
+        number += 1
+
+
+def _progress(console: Console) -> Progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -1,0 +1,146 @@
+"""What was measured on UTKFace, as it is committed in `reference/`: rows, histories, predictions, the split."""
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..config import REFERENCE
+from ..data.labels import parse_name
+from ..evaluation.metrics import COLUMNS
+from ..util.errors import UserError
+from ..util.files import read_json
+from .results import Result
+from .rows import get_row
+
+PROFILE = "cpu"  # the profile whose ladder the notebooks show
+BEST = "10_full_recipe"
+PUBLIC_COLUMNS = ("file", "age_true", "age", "gender_true", "probability_female")  # what a predictions file holds
+
+
+def measured_entries(reference: Path = REFERENCE) -> list[dict[str, Any]]:
+    """What stands in `results.json`: the rows, then their repeats with other seeds; nothing before the first run."""
+    path = reference / "results.json"
+    return read_json(path) if path.exists() else []
+
+
+def measured_rows(profile: str = PROFILE) -> dict[str, dict[str, Any]]:
+    """The rows as they stand in `results.json`, by name and without repeats."""
+    entries = measured_entries()
+    return {entry["experiment"]: entry for entry in entries if entry["profile"] == profile and not entry["repeat"]}
+
+
+def measured_results(profile: str = PROFILE) -> list[Result]:
+    """Rows and repeats with their histories."""
+    return [_result(entry) for entry in measured_entries() if entry["profile"] == profile]
+
+
+def measured_result(row: str, profile: str = PROFILE) -> Result:
+    """One row of the reference.
+
+    Raises:
+        UserError: if the reference has no such row.
+    """
+    results = {result.row: result for result in measured_results(profile) if not result.repeat}
+    if row not in results:
+        raise UserError(f"The reference has no row {row!r}; it has {', '.join(results) or 'none'}.")
+    return results[row]
+
+
+def best_result(profile: str = PROFILE) -> Result:
+    """The row the model card speaks of: the full recipe, or the last row there is."""
+    rows = [result for result in measured_results(profile) if not result.repeat]
+    return next((result for result in rows if result.row == BEST), rows[-1])
+
+
+def reference_file(kind: str, profile: str, reference: Path = REFERENCE) -> Path:
+    """Where the reference keeps something of a profile: `cpu` directly below its kind, others in a folder of theirs."""
+    return reference / kind / ("" if profile == "cpu" else profile)
+
+
+def history_file(result: Result, reference: Path = REFERENCE) -> Path:
+    """Where the reference keeps a result's history."""
+    return reference_file("history", result.profile, reference) / f"{result.name}.json"
+
+
+def predictions_file(result: Result, part: str = "test", reference: Path = REFERENCE) -> Path:
+    """Where the reference keeps the predictions of a result.
+
+    The file of a notebook's final row has the notebook's name. Other rows have their own with `row-` before it, since
+    a row may be called like its notebook without being its final one.
+    """
+    own = result.name if result.repeat else f"row-{result.name}"
+    name = result.notebook if result.final else own
+    folder = reference_file("predictions", result.profile, reference)
+    return folder / f"{name}{'' if part == 'test' else f'-{part}'}.csv.gz"
+
+
+def measured_predictions(result: Result, part: str = "test", reference: Path = REFERENCE) -> pd.DataFrame:
+    """The predictions of a result, joined to what else is known of the faces: a table with `metrics.COLUMNS`.
+
+    Args:
+        result: one of `measured_results`.
+        part: `test`; for trained rows also `calibration`.
+        reference: the folder it is kept in.
+
+    Raises:
+        UserError: if they are not in the reference.
+    """
+    path = predictions_file(result, part, reference)
+    if not path.exists():
+        raise UserError(f"The reference has no {part} predictions of {result.name} ({path.name}).")
+    table = pd.read_csv(path)
+    table["cluster"] = table["file"].map(_clusters(reference))
+    table["race"] = [parse_name(file).race for file in table["file"]]
+    return table[list(COLUMNS)]
+
+
+def published_rows() -> dict[str, dict[str, float]]:
+    """The published ladder: `age_mae`, `age_rmse` and `gender_accuracy` by the name of the row."""
+    return read_json(REFERENCE / "published.json")["rows"]
+
+
+def measured_table(*names: str, profile: str = PROFILE) -> pd.DataFrame:
+    """What rows scored on UTKFace beside the published figures, and what each changed against the row before.
+
+    Args:
+        names: of the rows; one that was not measured is left out.
+        profile: the profile of the measured run.
+
+    Returns:
+        A row a line and column; years for age, per cent for gender, 95 % intervals in brackets.
+    """
+    measured, published = measured_rows(profile), published_rows()
+    lines = {}
+    for name in (name for name in names if name in measured):
+        row, theirs = measured[name], published.get(name)
+        change = row.get("difference", {})
+        lines[get_row(name).title] = {
+            "published age MAE": f"{theirs['age_mae']:.2f}" if theirs else "",
+            "age MAE": with_interval([row["age_mae"], *row["ci"]["age_mae"]], ".2f"),
+            "change of age MAE": with_interval(change["age_mae"], "+.2f") if change else "",
+            "published gender": f"{100 * theirs['gender_accuracy']:.0f} %" if theirs else "",
+            "gender %": with_interval([row["gender_accuracy"], *row["ci"]["gender_accuracy"]], ".1f", 100),
+            "change of gender, points": with_interval(change["gender_accuracy"], "+.2f", 100) if change else "",
+        }
+    return pd.DataFrame(lines)
+
+
+def with_interval(values: list[float], form: str, factor: float = 1) -> str:
+    """A value and the ends of its interval as text: `5.25 [5.07, 5.43]`."""
+    middle, low, high = (format(factor * value, form) for value in values)
+    return f"{middle} [{low}, {high}]"
+
+
+@cache
+def _clusters(reference: Path) -> pd.Series:
+    """The near-duplicate cluster of each file in the committed split."""
+    return pd.read_csv(reference / "split.csv.gz").set_index("file")["cluster"]
+
+
+def _result(entry: dict[str, Any]) -> Result:
+    result = Result.from_table_row(entry, [])
+    path = history_file(result)
+    return replace(result, history=read_json(path)) if path.exists() else result

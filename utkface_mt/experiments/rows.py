@@ -1,0 +1,103 @@
+"""The ladder as data: which rows the results table has, in which notebook each is made, and what it changes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..config import Profile
+from ..util.errors import UserError
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table.
+
+    Attributes:
+        name: its name in the results store.
+        notebook: the notebook that makes it.
+        title: its title in the table.
+        previous: the row before, or empty.
+        change: the fields it changes in every profile; `Profile.changes` adds those that depend on the profile.
+        starts_over: whether it changes the profile's start, and not the row before.
+        found: how further fields are found: by `search` or by `comparison`; empty if there are none.
+        final: whether it is the notebook's row of the ladder.
+    """
+
+    name: str
+    notebook: str
+    title: str
+    previous: str = ""
+    change: Mapping[str, Any] = field(default_factory=dict)
+    starts_over: bool = False
+    found: str = ""
+    final: bool = True
+
+    def changes(self, profile: Profile) -> dict[str, Any]:
+        """The fields it changes in a profile, those that have to be found left out."""
+        return {**self.change, **profile.changes.get(self.name, {})}
+
+
+FULL_RECIPE = {
+    "optimizer": "adamw",
+    "weight_decay": 0.05,
+    "scheduler": "cosine",
+    "flip_average": True,
+    "age_decoding": "median",
+}
+SCHEDULERS = ("plateau", "cosine")  # what row 08 compares
+
+ROWS = (
+    Row("00_constant", "03_baseline", "Always the median age and the majority gender", final=False),
+    Row(
+        "03_baseline",
+        "03_baseline",
+        "Baseline: frozen backbone",
+        change={"fine_tune": 0.0, "dropout": 0.0},  # two linear layers have little to overfit with
+        starts_over=True,
+    ),
+    Row(
+        "05_fine_tune",
+        "05_fine_tune",
+        "Fine-tuned, hyperparameters searched",
+        "03_baseline",
+        {"fine_tune": 1.0},
+        starts_over=True,
+        found="search",
+    ),
+    Row(
+        "06_sample_weights",
+        "06_sample_weights",
+        "+ gender sample weights",
+        "05_fine_tune",
+        {"sample_weights": "balanced"},
+    ),
+    Row("07_augmentation", "07_augmentation", "+ image augmentation", "06_sample_weights", {"augment": "standard"}),
+    Row("08_scheduler", "08_scheduler", "+ learning-rate scheduler", "07_augmentation", found="comparison"),
+    Row("09_loss_weights", "09_loss_weights", "+ loss weights", "08_scheduler", {"gender_share": 0.45}),
+    Row(
+        "10_age_distribution",
+        "10_age_distribution",
+        "Ours: age as a distribution",
+        "09_loss_weights",
+        {"age_head": "distribution"},
+        final=False,
+    ),
+    Row("10_full_recipe", "10_age_distribution", "Ours: full recipe", "10_age_distribution", FULL_RECIPE),
+)
+
+
+def compared_with(name: str) -> str:
+    """The row that a row's difference is taken to: the one before it, or for the first of them the constant answer."""
+    return get_row(name).previous or ("00_constant" if name == "03_baseline" else "")
+
+
+def get_row(name: str) -> Row:
+    """Looks a row up.
+
+    Raises:
+        UserError: if there is none of that name.
+    """
+    for row in ROWS:
+        if row.name == name:
+            return row
+    raise UserError(f"There is no row {name!r}; the rows are {', '.join(row.name for row in ROWS)}.")

@@ -1,0 +1,222 @@
+"""Running an experiment: trained once, kept by content, gone on with after a stop."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..config import TRAINING_VERSION, Experiment
+from ..evaluation.metrics import constant_predictions, predictions_table
+from ..model.network import build_heads, build_network, copy_heads, feature_model
+from ..model.predict import compute_features, mean_answers
+from ..training.checkpoint import clear_states
+from ..training.fit import History, fit
+from ..training.optimizer import build_optimizer
+from ..training.strategy import for_replicas, get_strategy
+from ..util.backend import keras
+from ..util.errors import UserError
+from ..util.files import digest, replacing
+from ..util.locks import holding, tell
+from ..util.runtime import describe_machine, library_versions
+from .results import Result
+from .rows import get_row
+from .workspace import Workspace
+
+
+def run(
+    workspace: Workspace,
+    experiment: Experiment,
+    row: str = "",
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    repeat: bool = False,
+) -> Result:
+    """Trains and scores an experiment, or returns what it gave before.
+
+    Without a row (trials, sweeps) only validation scores are measured. With a row, the test set is read, once for
+    this content.
+
+    Args:
+        workspace: the data and the store.
+        experiment: what to train.
+        row: the row of the table it is to become.
+        callbacks: further Keras callbacks.
+        repeat: whether it is the row trained once more, with another seed, and not the row itself.
+    """
+    key = workspace.key(experiment)
+    result, network = workspace.store.load(key), None
+    if result is None:
+        with holding(workspace.store.place(key) / "training.lock", "training the same experiment", waiting=tell):
+            result = workspace.store.load(key)  # whoever was waited for has it ready
+            if result is None:
+                logs = _tensorboard(workspace, f"{row}-{key}" if row else key)
+                result, network = _trained(workspace, experiment, key, [*callbacks, *logs])
+    return _as_row(workspace, result, row, network, repeat) if row else result
+
+
+def build(workspace: Workspace, experiment: Experiment) -> keras.Model:
+    """Builds the untrained network of an experiment."""
+    return build_network(
+        workspace.age_head(experiment),
+        backbone=experiment.backbone,
+        width=experiment.width,
+        image_size=None if experiment.first_size else experiment.image_size,
+        weights=experiment.weights,
+        weights_path=workspace.weights_path(experiment),
+        fine_tune=experiment.fine_tune,
+        normalisation=experiment.normalisation,
+        dropout=experiment.dropout,
+        seed=experiment.seed,
+    )
+
+
+def load_network(workspace: Workspace, result: Result) -> keras.Model:
+    """The trained network of a result."""
+    network = build(workspace, result.experiment)
+    network.load_weights(workspace.store.place(result.key) / "network.weights.h5")
+    return network
+
+
+def predict_part(workspace: Workspace, network: keras.Model, experiment: Experiment, part: str) -> pd.DataFrame:
+    """Predicts the faces of one part of the split: a table as `predictions_table` gives it."""
+    rows = workspace.positions(part)
+    outputs = mean_answers(network, workspace.pixels(experiment), rows, experiment.flip_average)
+    ages = workspace.age_head(experiment).years(outputs["age"])
+    return predictions_table(workspace.faces.iloc[rows], ages, outputs["gender"][:, 0])
+
+
+def run_constant(workspace: Workspace, row: str = "00_constant", repeat: bool = False) -> Result:
+    """The row of always answering the training median and the majority gender; nothing is trained."""
+    train, key = workspace.part("train"), digest(["constant", workspace.data_digest])
+    for part in ("validation", "test"):
+        table = constant_predictions(train["age"], train["gender"], workspace.part(part))
+        workspace.store.save_predictions(key, part, table)
+    result = _result(workspace, workspace.start, key, [], 0.0)
+    entry = get_row(row)
+    return workspace.store.save(
+        replace(result, row=row, notebook=entry.notebook, title=entry.title, final=False, repeat=repeat)
+    )
+
+
+def _trained(workspace: Workspace, experiment: Experiment, key: str, callbacks: Sequence) -> tuple[Result, keras.Model]:
+    """Trains an experiment and measures it on the validation faces."""
+    network, history, seconds = _train(workspace, experiment, key, callbacks)
+    table = predict_part(workspace, network, experiment, "validation")
+    workspace.store.save_predictions(key, "validation", table)
+    result = workspace.store.save(_result(workspace, experiment, key, history, round(seconds, 1)))
+    clear_states(workspace.store.place(key) / "training")
+    return result, network
+
+
+def _result(workspace: Workspace, experiment: Experiment, key: str, history: History, seconds: float) -> Result:
+    return Result(
+        key=key,
+        experiment=experiment,
+        profile=workspace.profile.name,
+        history=history,
+        seconds=seconds,
+        command=workspace.command,
+        machine=describe_machine(),
+        versions=library_versions(),
+        replicas=workspace.replicas,
+        training_version=TRAINING_VERSION,
+    )
+
+
+def _train(
+    workspace: Workspace, experiment: Experiment, key: str, callbacks: Sequence
+) -> tuple[keras.Model, History, float]:
+    """Trains the whole network, or the heads alone where the backbone is frozen and the pictures never change."""
+    started = time.perf_counter()
+    workspace.store.claim()
+    folder = workspace.store.place(key)
+    pixels = workspace.pixels(experiment)
+    with get_strategy(workspace.settings.strategy).scope():
+        network = build(workspace, experiment)
+        if experiment.fine_tune == 0 and experiment.augment == "none" and not experiment.first_epochs:
+            source = _features(workspace, network, experiment, pixels)
+            head = workspace.age_head(experiment)
+            model = build_heads(source.shape[1], head, dropout=experiment.dropout, seed=experiment.seed)
+        else:
+            source, model = pixels, network
+        history = _fit(workspace, experiment, model, source, folder / "training", callbacks)
+        if model is not network:
+            copy_heads(model, network)
+    with replacing(folder / "network.weights.h5") as temporary:
+        network.save_weights(temporary)
+    return network, history, sum(epoch["seconds"] for epoch in history) or time.perf_counter() - started
+
+
+def _fit(
+    workspace: Workspace,
+    experiment: Experiment,
+    model: keras.Model,
+    source: np.ndarray,
+    folder: Path,
+    callbacks: Sequence,
+) -> History:
+    """Fits a network, or its heads, as the experiment says."""
+    data = workspace.training_data(source)
+    batch_size, rate = for_replicas(workspace.replicas, experiment.batch_size, experiment.learning_rate)
+    steps = experiment.epochs * -(-len(data.train) // batch_size)
+    return fit(
+        model,
+        data,
+        workspace.age_head(experiment),
+        build_optimizer(experiment.optimizer, rate, experiment.weight_decay, experiment.scheduler, steps),
+        folder,
+        epochs=experiment.epochs,
+        batch_size=batch_size,
+        patience=experiment.patience,
+        plateau=experiment.scheduler == "plateau",
+        gender_share=experiment.gender_share,
+        weights=experiment.sample_weights,
+        augment=experiment.augment,
+        first_size=experiment.first_size,
+        first_epochs=experiment.first_epochs,
+        seed=experiment.seed,
+        callbacks=callbacks,
+    )
+
+
+def _features(workspace: Workspace, network: keras.Model, experiment: Experiment, pixels: np.ndarray) -> np.ndarray:
+    """The frozen backbone's features, kept with the dataset: every experiment that shares them finds them."""
+    names = ("backbone", "width", "weights", "image_size", "crop")
+    shared = Experiment(**{name: getattr(experiment, name) for name in names})
+    path = workspace.dataset.storage / f"features-{workspace.key(shared)}.npy"
+    if not path.exists():
+        features = compute_features(feature_model(network), pixels)
+        with replacing(path) as temporary:
+            np.save(temporary, features)
+    return np.load(path)
+
+
+def _as_row(workspace: Workspace, result: Result, row: str, network: keras.Model | None, repeat: bool) -> Result:
+    """Makes a result a row: predicts the test faces unless this content predicted them before."""
+    if not result.test:
+        network = network or load_network(workspace, result)
+        for part in ("calibration", "test"):
+            table = predict_part(workspace, network, result.experiment, part)
+            workspace.store.save_predictions(result.key, part, table)
+    entry = get_row(row)
+    final = entry.final and not repeat
+    return workspace.store.save(
+        replace(result, row=row, notebook=entry.notebook, title=entry.title, final=final, repeat=repeat)
+    )
+
+
+def _tensorboard(workspace: Workspace, name: str) -> list[keras.callbacks.Callback]:
+    """Writes logs for TensorBoard if the settings ask for them; a run that goes on adds to them.
+
+    Raises:
+        UserError: if the package `tensorboard` is not installed.
+    """
+    if not workspace.settings.tensorboard:
+        return []
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError:
+        raise UserError("Logs for TensorBoard need one more package: pip install tensorboard") from None
+    return [keras.callbacks.TensorBoard(str(workspace.folder / "tensorboard" / name), write_graph=False)]

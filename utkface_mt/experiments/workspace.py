@@ -1,0 +1,160 @@
+"""Everything a notebook works on: the profile, the faces with their split, the pictures, the results store."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..config import TRAINING_VERSION, Experiment, Profile, Settings
+from ..data.dataset import Dataset, open_dataset
+from ..data.pixels import open_pixels
+from ..data.split import PARTS, assign_parts, limit_faces
+from ..model.age import AgeHead
+from ..model.weights import bundled_path, weights_identity
+from ..training.fit import TrainingData
+from ..training.strategy import get_strategy
+from ..util.errors import UserError
+from ..util.files import digest, file_digest, replacing
+from ..util.locks import join_run
+from .results import ResultStore
+
+SPLIT_SEED = 0  # the split is the same for every seed of training, so that rows stay comparable
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One profile on one dataset.
+
+    Attributes:
+        settings: how it was opened.
+        profile: how much of everything.
+        dataset: the faces on disk.
+        faces: the faces used, with the column `part`; positions in it are positions in the arrays.
+        start: the experiment every row starts from.
+        folder: where this run's results lie.
+    """
+
+    settings: Settings
+    profile: Profile
+    dataset: Dataset
+    faces: pd.DataFrame
+    start: Experiment
+    folder: Path
+
+    @property
+    def replicas(self) -> int:
+        """How many devices share a batch."""
+        return get_strategy(self.settings.strategy).num_replicas_in_sync
+
+    @cached_property
+    def store(self) -> ResultStore:
+        """The results of this run."""
+        return ResultStore(self.folder)
+
+    @property
+    def command(self) -> str:
+        """The command that makes the run again; it names files without their folders."""
+        given = asdict(self.settings) | {"tensorboard": False, "studies": "", "runs": ""}  # make no difference to it
+        for name in ("data", "weights"):
+            given[name] = given[name] and Path(given[name]).name
+        default = asdict(Settings()) | {"profile": None, "data": None}
+        flags = (f" --{name} {value}" for name, value in given.items() if value != default[name])
+        return "python -m utkface_mt run" + "".join(flags)
+
+    def positions(self, part: str) -> np.ndarray:
+        """The positions of a part's faces, ascending."""
+        return np.flatnonzero((self.faces["part"] == part).to_numpy())
+
+    def part(self, name: str) -> pd.DataFrame:
+        """The faces of one part."""
+        return self.faces[self.faces["part"] == name]
+
+    def age_head(self, experiment: Experiment) -> AgeHead:
+        """How an experiment predicts ages, on the scale of the training faces."""
+        return AgeHead.fit(self.part("train")["age"].to_numpy(), experiment.age_head, experiment.age_decoding)
+
+    def pixels(self, experiment: Experiment) -> np.ndarray:
+        """The pictures of `faces` as an experiment sees them, uint8 `[n, size, size, 3]`, memory-mapped."""
+        return open_pixels(self.dataset, self.faces, experiment.image_size, experiment.crop)
+
+    def training_data(self, source: np.ndarray) -> TrainingData:
+        """What `fit` needs, over pictures or features in the order of `faces`."""
+        ages, genders = (self.faces[name].to_numpy() for name in ("age", "gender"))
+        train, validation = self.positions("train"), self.positions("validation")
+        return TrainingData(source, train, validation, ages, genders, self.faces["file"].tolist())
+
+    @cached_property
+    def data_digest(self) -> str:
+        """Identifies faces, labels and split."""
+        columns = self.faces[["file", "sha256", "part"]].astype(str)
+        return digest(columns.to_numpy().tolist())
+
+    def key(self, experiment: Experiment) -> str:
+        """The experiment's key in the store: configuration, initial weights, data, `TRAINING_VERSION`, devices."""
+        weights = ""
+        if experiment.weights == "bundled":
+            weights = file_digest(bundled_path(experiment.backbone, experiment.width))
+        spread = [self.replicas] if self.replicas > 1 else []
+        return digest([experiment.to_dict(), weights, self.data_digest, TRAINING_VERSION, *spread])
+
+    def weights_path(self, experiment: Experiment) -> Path | None:
+        """The weights file an experiment names.
+
+        Raises:
+            UserError: if this workspace was opened with other weights.
+        """
+        if "@" not in experiment.weights:
+            return None
+        if experiment.weights != self.start.weights:
+            raise UserError(
+                f"The experiment starts from {experiment.weights}, this run from {self.start.weights}: "
+                "give the same weights as the rows before, or start afresh with --fresh."
+            )
+        return Path(self.settings.weights).expanduser()
+
+
+def open_workspace(
+    settings: Settings | None = None, progress: Callable[[str], Callable | None] | None = None
+) -> Workspace:
+    """Opens a workspace: what the first cell of every notebook does.
+
+    Args:
+        settings: the drawn sample by default.
+        progress: given a title, returns a callback (done, total) or None.
+
+    Raises:
+        UserError: if the data or the weights cannot be used, or the folder holds results of another version.
+    """
+    settings = settings or Settings.read()
+    get_strategy(settings.strategy)
+    profile = settings.changed_profile()
+    weights = weights_identity(settings.weights or profile.start.weights)
+    start = replace(profile.start, weights=weights, seed=settings.seed)
+    dataset = open_dataset(settings.data, settings.runs_folder / "cache", progress)
+    faces = limit_faces(dataset.faces, settings.limit, SPLIT_SEED).reset_index(drop=True)
+    faces["part"] = _parts(dataset, faces)
+    folder = settings.runs_folder / settings.profile
+    join_run(folder)
+    ResultStore(folder)  # one that cannot be read is told now and not after hours of training
+    return Workspace(settings, profile, dataset, faces, start, folder)
+
+
+def _parts(dataset: Dataset, faces: pd.DataFrame) -> pd.Series:
+    """The split of `faces`, made once and kept with the dataset: dealing out takes a while for many faces."""
+    depends_on = [faces["file"].to_list(), SPLIT_SEED, TRAINING_VERSION]
+    path = dataset.storage / f"split-{digest(depends_on)}.csv.gz"
+    if not path.exists():
+        with replacing(path) as temporary:
+            assign_parts(faces, SPLIT_SEED).to_csv(temporary, index=False)
+    return pd.read_csv(path)["part"].astype(pd.CategoricalDtype(list(PARTS), ordered=True))
+
+
+def write_manifest(workspace: Workspace) -> Path:
+    """Writes the split with the digests of the files, `split.csv.gz` in the run's folder, and returns its path."""
+    path = workspace.folder / "split.csv.gz"
+    with replacing(path) as temporary:
+        workspace.faces[["file", "sha256", "cluster", "part"]].to_csv(temporary, index=False)
+    return path

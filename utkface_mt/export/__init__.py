@@ -1,1 +1,0 @@
-"""The bundled model for other runtimes: one graph from raw crops to answers, written as LiteRT, ONNX or SavedModel."""

@@ -1,0 +1,108 @@
+"""Photos with a box and a label at each face."""
+
+from pathlib import Path
+
+import pandas as pd
+from PIL import ExifTags, Image, ImageDraw, ImageFont
+
+from ..util.errors import UserError
+from ..util.files import replacing
+from .read import open_photo
+
+KEPT_SUFFIXES = (".jpg", ".jpeg", ".png")
+PROGRAM = "utkface_mt annotated copy"
+INK, PAPER = "#ffffff", "#1f3a5f"
+
+
+def annotate(photo: Image.Image, rows: pd.DataFrame) -> Image.Image:
+    """Draws a box and a label at each face.
+
+    Args:
+        photo: as `open_photo` gives it.
+        rows: its rows, as `predict_files` gives them; a row without a face draws nothing.
+
+    Returns:
+        A copy with boxes, and labels such as `34 (22-46) Female 97 %`: age, its 90 % interval, gender.
+    """
+    picture = photo.copy()
+    draw = ImageDraw.Draw(picture)
+    side = max(picture.size)
+    line, font = max(2, side // 400), ImageFont.load_default(max(11, side // 60))
+    for _, row in rows[rows["face"] > 0].iterrows():
+        draw.rectangle([row["left"], row["top"], row["right"], row["bottom"]], outline=PAPER, width=line)
+        _write_label(draw, picture.size, (row["left"], row["top"]), label(row), font)
+    return picture
+
+
+def label(row: pd.Series) -> str:
+    """What is written at a face: age, its interval, gender and how sure it is."""
+    sure = max(row["probability_female"], 1 - row["probability_female"])
+    return f"{row['age']:.0f} ({row['age_low']:.0f}-{row['age_high']:.0f}) {row['gender']} {100 * sure:.0f} %"
+
+
+def _write_label(
+    draw: ImageDraw.ImageDraw,
+    size: tuple[int, int],
+    corner: tuple[float, float],
+    text: str,
+    font: ImageFont.FreeTypeFont,
+) -> None:
+    """Writes above the box where there is room, and always inside the picture."""
+    _, _, width, height = draw.textbbox((0, 0), text, font=font)
+    pad = max(2, height // 5)
+    left = min(max(0, corner[0]), max(0, size[0] - width - 2 * pad))
+    top = corner[1] - height - 2 * pad
+    top = top if top >= 0 else max(0, corner[1])
+    draw.rectangle([left, top, left + width + 2 * pad, top + height + 2 * pad], fill=PAPER)
+    draw.text((left + pad, top + pad), text, fill=INK, font=font)
+
+
+def write_annotated(file: Path, rows: pd.DataFrame, paths: list[Path], folder: Path, taken: set[Path]) -> Path | None:
+    """Writes an annotated copy of a photo.
+
+    Args:
+        file: the photo.
+        rows: its rows.
+        paths: what the user gave; a photo found in a folder keeps its place below it.
+        folder: where to write.
+        taken: the copies written before, to which this one is added: photos of one name get copies of two.
+
+    Returns:
+        The copy: of the same name, with `.png` added unless it is JPEG or PNG, and a number if the name is taken.
+        None if the photo cannot be read.
+
+    Raises:
+        UserError: if the copy would take the place of a picture that no earlier call of this wrote.
+    """
+    root = next((path for path in paths if path.is_dir() and file.is_relative_to(path)), file.parent)
+    place = folder / file.relative_to(root)
+    target = place if place.suffix.lower() in KEPT_SUFFIXES else place.with_name(f"{place.name}.png")
+    stem, number = target.stem, 1
+    while target in taken:
+        number += 1
+        target = target.with_stem(f"{stem}-{number}")
+    if target.exists() and not _is_copy(target):
+        raise UserError(f"{target} would be replaced by an annotated copy of {file}. Give --annotate another folder.")
+    try:
+        photo = open_photo(file)
+    except ValueError:
+        return None
+    with replacing(target) as temporary:
+        annotate(photo, rows).save(temporary, quality=92, exif=_mark())
+    taken.add(target)
+    return target
+
+
+def _mark() -> Image.Exif:
+    """What tells annotated copies from photos: the program's name in their EXIF data."""
+    mark = Image.Exif()
+    mark[ExifTags.Base.Software] = PROGRAM
+    return mark
+
+
+def _is_copy(path: Path) -> bool:
+    try:
+        with Image.open(path) as picture:
+            return picture.getexif().get(ExifTags.Base.Software) == PROGRAM
+    except OSError:
+        return False

@@ -1,0 +1,240 @@
+"""The whole model as one Keras graph: raw crops in, years and probabilities out.
+
+Padding, cutting and resizing are linear in the pixels, and alike for rows and columns, so that they are one small
+matrix applied twice. Its numbers are taken from Pillow itself, which prepares pictures everywhere else; matrix
+products are the same in every runtime, which resizing functions are not.
+"""
+
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..config import Experiment
+from ..data.batches import AgeScale
+from ..data.index import CROP_SIZE
+from ..data.labels import OLDEST, YOUNGEST
+from ..data.pixels import PADDED_SIZE
+from ..model.network import YEARS, build_network
+from ..model.weights import BUNDLED_MODEL
+from ..util.backend import keras
+from ..util.errors import UserError
+from ..util.files import replacing
+from .model import FaceModel, load_model
+from .quantise import lower, number_names, quietly, required_ranges
+
+INPUT, AGE, FEMALE = "crops", "age", "probability_female"
+CORE = "age_and_gender"  # the trained network's name inside the graph
+_EDGE = 1e-6  # as the calibration clips probabilities
+
+
+def exported_graph(model: FaceModel) -> keras.Model:
+    """Builds the graph.
+
+    Normalisation is Keras' own in it, since converters fold that into the convolutions.
+
+    Args:
+        model: a trained model.
+
+    Returns:
+        A model from `crops`, uint8 RGB `[n, 200, 200, 3]`, to `age` in years, float32 `[n]`, and the calibrated
+        `probability_female`, float32 `[n]`.
+    """
+    experiment = replace(model.experiment, normalisation="trainable", first_size=0, weights="none")
+    network = build_network(experiment)
+    network.set_weights(model.network.get_weights())
+    network.trainable = False
+    crops = keras.Input((CROP_SIZE, CROP_SIZE, 3), dtype="uint8", name=INPUT)
+    pictures = CropsToPictures(experiment, name="prepare")(crops)
+    views = 1
+    if experiment.flip_average:
+        pictures, views = (
+            keras.layers.Concatenate(axis=0, name="views")([pictures, Mirrored(name="mirror")(pictures)]),
+            2,
+        )
+    outputs = network(pictures)
+    graph = keras.Model(
+        crops,
+        {
+            AGE: AgeInYears(views, experiment, model.scale, name="years")(outputs["age"]),
+            FEMALE: CalibratedProbability(views, model.calibration.slope, name="calibrate")(outputs["gender"]),
+        },
+        name="utkface_mt",
+    )
+    graph(np.zeros((1, CROP_SIZE, CROP_SIZE, 3), np.uint8))  # Keras writes no ONNX of a model that was never called
+    return graph
+
+
+def resize_matrix(size: int, crop: float) -> np.ndarray:
+    """What `prepare_picture` does to a column of 200 pixels: float32 `[size, 200]`.
+
+    Args:
+        size: pixels of the result.
+        crop: share of the padded side cut off at each edge.
+    """
+    margin = (PADDED_SIZE - CROP_SIZE) // 2
+    box = (0, crop * PADDED_SIZE, PADDED_SIZE, (1 - crop) * PADDED_SIZE)
+    columns = Image.fromarray(np.eye(PADDED_SIZE, dtype=np.float32))
+    resized = columns.resize((PADDED_SIZE, size), Image.Resampling.BILINEAR, box=box)
+    return np.asarray(resized)[:, margin : margin + CROP_SIZE]
+
+
+class CropsToPictures(keras.layers.Layer):
+    """`prepare_picture` for a batch: uint8 `[n, 200, 200, 3]` to float32 `[n, size, size, 3]` in 0 to 255."""
+
+    def __init__(self, experiment: Experiment, **options: str) -> None:
+        """Takes size and cut from the experiment."""
+        super().__init__(**options)
+        self.matrix = resize_matrix(experiment.image_size, experiment.crop).T.copy()
+
+    def call(self, crops: keras.KerasTensor) -> keras.KerasTensor:
+        """Resizes columns, then rows, and rounds after each, halves upwards, as Pillow does."""
+        ops = keras.ops
+        wide = ops.transpose(ops.cast(crops, "float32"), (0, 1, 3, 2))  # face, row, channel, column
+        narrow = ops.floor(ops.matmul(wide, self.matrix) + 0.5)
+        high = ops.transpose(narrow, (0, 3, 2, 1))  # face, column, channel, row
+        low = ops.floor(ops.matmul(high, self.matrix) + 0.5)
+        return ops.transpose(low, (0, 3, 1, 2))
+
+
+class Mirrored(keras.layers.Layer):
+    """Pictures seen in a mirror."""
+
+    def call(self, pictures: keras.KerasTensor) -> keras.KerasTensor:
+        """Turns the columns round."""
+        return keras.ops.flip(pictures, axis=2)
+
+
+class _Averaged(keras.layers.Layer):
+    """A layer whose input holds the views of all faces one after the other."""
+
+    def __init__(self, views: int, **options: str) -> None:
+        super().__init__(**options)
+        self.views = views
+
+    def average(self, outputs: keras.KerasTensor) -> keras.KerasTensor:
+        """The mean over the views of each face: `[views * n, k]` to `[n, k]`."""
+        return keras.ops.mean(keras.ops.reshape(outputs, (self.views, -1, outputs.shape[-1])), axis=0)
+
+
+class AgeInYears(_Averaged):
+    """`ages_in_years` as a layer: from the age head's output to years, float32 `[n]`."""
+
+    def __init__(self, views: int, experiment: Experiment, scale: AgeScale, **options: str) -> None:
+        """Takes the kind of age head from the experiment and the scale of its ages from `scale`."""
+        super().__init__(views, **options)
+        self.experiment, self.scale = experiment, scale
+
+    def call(self, outputs: keras.KerasTensor) -> keras.KerasTensor:
+        """Averages over the views and decodes."""
+        mean = self.average(outputs)
+        if self.experiment.age_head == "regression":
+            years = mean[:, 0] * self.scale.deviation + self.scale.mean
+        elif self.experiment.age_decoding == "mean":
+            years = keras.ops.sum(mean * YEARS.astype(np.float32), axis=1)
+        else:
+            years = _median(mean)
+        return keras.ops.clip(years, float(YOUNGEST), float(OLDEST))
+
+
+class CalibratedProbability(_Averaged):
+    """`GenderCalibration` as a layer: from the gender head's output to probabilities, float32 `[n]`."""
+
+    def __init__(self, views: int, slope: float, **options: str) -> None:
+        """Takes the slope of the log odds."""
+        super().__init__(views, **options)
+        self.slope = slope
+
+    def call(self, outputs: keras.KerasTensor) -> keras.KerasTensor:
+        """Averages over the views and calibrates."""
+        ops = keras.ops
+        raw = ops.clip(self.average(outputs)[:, 0], _EDGE, 1 - _EDGE)
+        return ops.sigmoid(self.slope * (ops.log(raw) - ops.log(1 - raw)))
+
+
+def _median(shares: keras.KerasTensor) -> keras.KerasTensor:
+    """`distribution_median` in operations that every runtime has."""
+    ops = keras.ops
+    cumulative = ops.cumsum(shares, axis=1)
+    half = cumulative[:, -1:] / 2
+    before = ops.cast(cumulative < half, "float32")  # 1 for the years before the median's
+    year = ops.sum(before, axis=1)
+    below = ops.max(cumulative * before, axis=1)
+    share = ops.sum(ops.one_hot(ops.cast(year, "int32"), len(YEARS)) * shares, axis=1)
+    return year - 0.5 + (half[:, 0] - below) / share
+
+
+PRECISIONS = {  # of each format; the first is the default
+    "litert": ("float32", "float16", "int8"),
+    "onnx": ("float32", "float16", "int8"),
+    "saved-model": ("float32",),
+}
+SUFFIXES = {"litert": ".tflite", "onnx": ".onnx", "saved-model": ""}
+_KERAS = {"litert": "litert", "onnx": "onnx", "saved-model": "tf_saved_model"}  # what Keras calls them
+
+
+def export_model(to: str, out: Path, precision: str = "float32", folder: Path = BUNDLED_MODEL) -> Path:
+    """Writes a model for another runtime.
+
+    Args:
+        to: `litert`, `onnx` or `saved-model`.
+        out: the file to write (for `saved-model` the folder, which must not exist).
+        precision: `float32`; `float16`, half the size; or `int8`, in which all convolutions but the first three
+            work with integers, scaled by ranges that were measured on training faces.
+        folder: where the model lies; the bundled one by default.
+
+    Returns:
+        `out`; the licence of the weights is written beside it. Its input is `crops`, uint8 RGB `[n, 200, 200, 3]`;
+        its outputs are `age` in years and the calibrated `probability_female`, float32 `[n]`.
+
+    Raises:
+        UserError: if there is no such format or precision, a package is missing, or `out` cannot be written.
+    """
+    _check_choice(to, precision)
+    if out.is_dir():
+        raise UserError(f"{out} is a folder that exists already. Choose another --out, or remove it.")
+    if out.exists() and out.suffix != SUFFIXES[to]:
+        raise UserError(f"{out} exists and does not look like an earlier export. Choose another --out, or remove it.")
+    ranges = required_ranges(to, folder) if precision == "int8" else {}
+    with tempfile.TemporaryDirectory() as temporary:
+        made = write_graph(exported_graph(load_model(folder)), to, Path(temporary))
+        if precision != "float32":
+            made = lower(to, precision, made, ranges)
+        with replacing(out) as place:
+            shutil.move(made, place)
+    with replacing(licence_beside(out)) as place:
+        shutil.copyfile(folder / "LICENSE" if (folder / "LICENSE").exists() else BUNDLED_MODEL / "LICENSE", place)
+    return out
+
+
+def licence_beside(out: Path) -> Path:
+    """Where the licence of an exported model lies: it has to go along with it."""
+    return out.with_name(f"{out.name}.LICENSE.txt")
+
+
+def _check_choice(to: str, precision: str) -> None:
+    if to not in PRECISIONS:
+        raise UserError(f"There is no format {to!r}; choose one of {', '.join(PRECISIONS)}.")
+    if precision not in PRECISIONS[to]:
+        raise UserError(f"{to} can be written in {', '.join(PRECISIONS[to])}, not in {precision}.")
+
+
+def write_graph(graph: keras.Model, to: str, folder: Path) -> Path:
+    """Writes the graph in single precision into a folder, and returns the file or folder made.
+
+    Raises:
+        UserError: if a package that this takes is not installed.
+    """
+    path = folder / f"model{SUFFIXES[to]}"
+    try:
+        with quietly():
+            graph.export(str(path), format=_KERAS[to], verbose=False)
+    except ImportError as error:
+        packages = "tf2onnx onnx onnxruntime" if to == "onnx" else "ai-edge-litert ai-edge-quantizer"
+        raise UserError(f"Exporting to {to} needs more packages ({error}): pip install {packages}") from error
+    if to == "onnx":
+        number_names(path)
+    return path

@@ -1,0 +1,225 @@
+"""Half precision and integers for exported files, by the makers' own tools.
+
+In integers, an activation is a whole number times a scale, and the scale follows from how far that activation reaches.
+The ranges were measured on training faces and lie beside the weights, so that no face is needed to write a file.
+The first three convolutions stay in floating point: rounding their few weights costs most of what integers cost.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import re
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..util.errors import UserError
+from ..util.files import file_digest, read_json, write_json
+from ..util.runtime import stderr_to
+from .export import CORE, INPUT
+from .model import PARTS
+
+_BACKBONE = ".*/backbone_.*"  # parts of the graph, by the names of their tensors
+_FIRST = ".*/backbone_[^;]*(Conv1|expanded_conv)_.*"
+_HEADS = f".*/{CORE}_[^;]*/(age|gender)_[0-9]*/MatMul.*"
+_PREPARE = ".*/prepare_.*"
+_FIRST_CONVOLUTIONS = 3
+
+
+def required_ranges(to: str, folder: Path) -> dict[str, Any]:
+    """The ranges that int8 needs, as `measure_ranges` wrote them.
+
+    Raises:
+        UserError: if they were not measured, or for other weights.
+    """
+    path = _ranges_file(to, folder)
+    if not path.exists() or read_json(path)["weights"] != _weights(folder):
+        raise UserError(
+            f"The ranges of this model's activations were not measured for {to}, so that int8 cannot be written. "
+            "Choose --precision float16, or measure them with `utkface-mt measure-exports`."
+        )
+    return read_json(path)["ranges"]
+
+
+def measure_ranges(to: str, path: Path, crops: np.ndarray, folder: Path) -> Path:
+    """Measures how far activations reach.
+
+    Args:
+        to: `litert` or `onnx`.
+        path: the graph in that format, in single precision.
+        crops: training faces, uint8 `[n, 200, 200, 3]`.
+        folder: where the model's weights lie; the ranges are written there.
+
+    Returns:
+        The file written.
+    """
+    with quietly(), tempfile.TemporaryDirectory() as temporary:
+        if to == "litert":
+            batches = {"serving_default": [{INPUT: crop[None]} for crop in crops]}
+            found = _litert_quantizer(path, "int8").calibrate(batches, num_threads=os.cpu_count() or 1)
+            ranges = {
+                name: {end: np.asarray(value).tolist() for end, value in of.items()} for name, of in found.items()
+            }
+        else:
+            cache = Path(temporary, "ranges.json")
+            _quantize_onnx(path, Path(temporary, "int8.onnx"), cache, crops)
+            ranges = json.loads(cache.read_text())
+    target = _ranges_file(to, folder)
+    write_json(target, {"faces": len(crops), "weights": _weights(folder), "ranges": ranges})
+    return target
+
+
+def lower(to: str, precision: str, path: Path, ranges: dict[str, Any]) -> Path:
+    """Writes a smaller file beside one in single precision.
+
+    Args:
+        to: `litert` or `onnx`.
+        precision: `float16` or `int8`.
+        path: the file in single precision.
+        ranges: what `required_ranges` gave, for `int8`.
+
+    Returns:
+        The new file.
+    """
+    lowered = path.with_name(f"{precision}{path.suffix}")
+    with quietly():
+        if to == "litert":
+            quantizer = _litert_quantizer(path, precision)
+            found = {
+                name: {end: np.array(value, np.float32) for end, value in of.items()} for name, of in ranges.items()
+            }
+            result = quantizer.quantize(found or None, enable_progress_bar=False, enable_progress_report=False)
+            lowered.write_bytes(result.quantized_model)
+        elif precision == "float16":
+            _halve_onnx(path, lowered)
+        else:
+            cache = path.with_name("ranges.json")
+            cache.write_text(json.dumps(ranges))
+            _quantize_onnx(path, lowered, cache, None)
+    return lowered
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Keeps what converters write past Python off the screen: progress bars, hints for their developers."""
+    with warnings.catch_warnings(), stderr_to(os.devnull):
+        warnings.simplefilter("ignore")
+        before = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(before)
+
+
+def number_names(path: Path) -> None:
+    """Numbers the names in an ONNX file anew, so that the convolutions have the same names every time.
+
+    The converter goes on counting through all that a process converts, and ranges are found by name. Each kind of
+    name is counted by itself: the convolutions follow each other, while other nodes change places from run to run.
+
+    Args:
+        path: the file; it is rewritten.
+    """
+    import onnx
+
+    model = onnx.load(path)
+    numbers: dict[str, dict[str, int]] = {}
+
+    def numbered(name: str) -> str:
+        kind, separator, rest = name.partition("__")
+        number = re.match(r"\d*", rest)[0]
+        known = numbers.setdefault(kind, {})
+        return f"{kind}{separator}{known.setdefault(number, len(known))}{rest[len(number) :]}" if number else name
+
+    for node in model.graph.node:
+        node.name = numbered(node.name)
+        node.input[:] = [numbered(name) for name in node.input]
+        node.output[:] = [numbered(name) for name in node.output]
+    for value in (*model.graph.initializer, *model.graph.value_info):
+        value.name = numbered(value.name)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "n"
+    onnx.save(model, path)
+
+
+def _ranges_file(to: str, folder: Path) -> Path:
+    return folder / f"ranges-{to}.json"
+
+
+def _weights(folder: Path) -> str:
+    """What tells the weights in a folder from others."""
+    return "-".join(file_digest(folder / f"{part}.weights.h5")[:16] for part in PARTS)
+
+
+def _litert_quantizer(path: Path, precision: str) -> Any:
+    """Google's quantizer, told what becomes what; of several lines that fit a tensor the last counts."""
+    from ai_edge_quantizer import algorithm_manager, qtyping, quantizer
+
+    operations, casting = qtyping.TFLOperationName, algorithm_manager.AlgorithmName.FLOAT_CASTING
+    made = quantizer.Quantizer(str(path))
+    if precision == "float16":
+        made.add_weight_only_config(".*", operations.ALL_SUPPORTED, num_bits=16, algorithm_key=casting)
+        return made
+    made.add_static_config(_BACKBONE, operations.ALL_SUPPORTED, activation_num_bits=8, weight_num_bits=8)
+    made.add_weight_only_config(_FIRST, operations.ALL_SUPPORTED, num_bits=16, algorithm_key=casting)
+    made.add_weight_only_config(_HEADS, operations.FULLY_CONNECTED, num_bits=8)
+    made.add_weight_only_config(_PREPARE, operations.FULLY_CONNECTED, num_bits=16, algorithm_key=casting)
+    return made
+
+
+def _onnx_backbone(graph: Any) -> list[str]:
+    """The names of the backbone's nodes: the only part of the graph with convolutions, and what lies between them."""
+    return [
+        node.name
+        for node in graph.node
+        if node.op_type in ("Conv", "Clip", "Pad") or (node.op_type == "Add" and re.match(_BACKBONE, node.name))
+    ]
+
+
+def _onnx_heads(graph: Any) -> list[str]:
+    """The names of the nodes that hold the heads' weights."""
+    return [node.name for node in graph.node if re.match(_HEADS, node.name)]
+
+
+def _halve_onnx(path: Path, lowered: Path) -> None:
+    """Half precision in the backbone and the heads; pixels and answers stay in single precision."""
+    import onnx
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    model = onnx.load(path)
+    halved = {*_onnx_backbone(model.graph), *_onnx_heads(model.graph)}
+    kept = [node.name for node in model.graph.node if node.name not in halved]
+    onnx.save(convert_float_to_float16(model, keep_io_types=True, node_block_list=kept), lowered)
+
+
+def _quantize_onnx(path: Path, lowered: Path, cache: Path, crops: np.ndarray | None) -> None:
+    """ONNX Runtime's static quantisation; ranges are read from `cache`, or measured on `crops` and written there."""
+    import onnx
+    from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
+
+    class Crops(CalibrationDataReader):
+        def __init__(self) -> None:
+            self.left = iter(crops)
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            crop = next(self.left, None)
+            return None if crop is None else {INPUT: crop[None]}
+
+    graph = onnx.load(path).graph
+    first = [node.name for node in graph.node if node.op_type == "Conv"][:_FIRST_CONVOLUTIONS]
+    quantize_static(
+        str(path),
+        str(lowered),
+        None if crops is None else Crops(),
+        nodes_to_quantize=[name for name in _onnx_backbone(graph) if name not in first] + _onnx_heads(graph),
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        calibration_cache_path=str(cache),
+    )

@@ -1,1 +1,0 @@
-"""Every figure of the notebooks, in one style."""

@@ -1,0 +1,85 @@
+"""What a network answers: to many faces or a few, averaged over the ways in which each is shown."""
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+
+from ..data.batches import prediction_batches
+from ..util.backend import keras, tf
+
+HEADS = ("age", "gender")
+
+
+def mean_answers(
+    network: keras.Model, source: np.ndarray, rows: np.ndarray, flip: bool = False
+) -> dict[str, np.ndarray]:
+    """Both heads' outputs for many faces, in the order of `rows`.
+
+    Args:
+        network: as `build_network` gives it.
+        source: pictures uint8 `[n, size, size, 3]`.
+        rows: positions in `source`.
+        flip: whether the answer to the mirror image is averaged in.
+
+    Returns:
+        `age` `[len(rows), 1 or 117]` and `gender` `[len(rows), 1]`.
+    """
+    views = [
+        network.predict(prediction_batches(source, rows, flip=mirrored), verbose=0)
+        for mirrored in ((False, True) if flip else (False,))
+    ]
+    return {name: np.mean([view[name] for view in views], axis=0) for name in HEADS}
+
+
+@functools.lru_cache(maxsize=1)  # compiling takes as long as many calls, and the same network is asked again and again
+def compiled(network: keras.Model) -> Callable[[np.ndarray], dict[str, tf.Tensor]]:
+    """The network as one compiled call: what a few pictures at a time are predicted with.
+
+    `network.predict` builds a pipeline, callbacks and progress for every call, which for one picture costs many times
+    the network itself.
+
+    Args:
+        network: as `build_network` gives it.
+
+    Returns:
+        A function from float32 `[n, size, size, 3]` in 0 to 255 to the network's outputs.
+    """
+
+    @tf.function(input_signature=[tf.TensorSpec(network.input_shape, tf.float32)], autograph=False)
+    def call(pictures: tf.Tensor) -> dict[str, tf.Tensor]:
+        return network(pictures, training=False)
+
+    return call
+
+
+def answers(network: keras.Model, pictures: np.ndarray, flip: bool = False) -> dict[str, np.ndarray]:
+    """Both heads' outputs for a few pictures at once.
+
+    Args:
+        network: as `build_network` gives it.
+        pictures: `[n, size, size, 3]` in 0 to 255.
+        flip: whether the answer to the mirror image is averaged in.
+
+    Returns:
+        As `mean_answers`.
+    """
+    shown = tf.constant(pictures, tf.float32)
+    views = [shown, tf.reverse(shown, axis=[2])] if flip else [shown]
+    outputs = [compiled(network)(view) for view in views]
+    return {name: np.mean([output[name] for output in outputs], axis=0) for name in HEADS}
+
+
+def compute_features(extractor: keras.Model, pixels: np.ndarray) -> np.ndarray:
+    """Puts every picture through a frozen backbone once.
+
+    Ten epochs of its heads then cost less than one through the backbone.
+
+    Args:
+        extractor: as `feature_model` gives it.
+        pixels: uint8 `[n, size, size, 3]`.
+
+    Returns:
+        float32 `[n, channels]`.
+    """
+    return extractor.predict(prediction_batches(pixels, np.arange(len(pixels))), verbose=0)

@@ -1,0 +1,77 @@
+"""Figures of the data: who is in it, what is wrong with it, how it is divided."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from ..data.dataset import Dataset
+from ..data.labels import AGE_GROUPS, GENDERS, RACES, age_group, gender_name, race_name
+from ..data.pixels import read_picture
+from ..data.split import PARTS
+from .style import GENDER_COLOURS, SEQUENTIAL, new_axes, picture_grid
+
+
+def face_grid(dataset: Dataset, faces: pd.DataFrame, columns: int = 8) -> Figure:
+    """Shows faces with age, gender and race under them.
+
+    Args:
+        dataset: the dataset.
+        faces: rows of its face table, in the order to be shown.
+        columns: faces in a row.
+    """
+    pictures = [np.asarray(read_picture(dataset.folder, path)) for path in faces["path"]]
+    titles = [f"{row.age}, {GENDERS[row.gender]}\n{RACES[row.race]}" for row in faces.itertuples(index=False)]
+    return picture_grid(pictures, titles, columns)
+
+
+def age_distribution(faces: pd.DataFrame) -> Figure:
+    """Faces by year of age, the genders on top of each other."""
+    figure, axes = new_axes(9, 3.6)
+    table = pd.DataFrame({"age": faces["age"], "gender": gender_name(faces["gender"])})
+    edges = np.arange(0.5, faces["age"].max() + 1)
+    sns.histplot(
+        table, x="age", hue="gender", bins=edges, multiple="stack", palette=GENDER_COLOURS, ax=axes, linewidth=0
+    )
+    axes.set(xlabel="age in years", ylabel="faces", title="How old the faces are")
+    sns.move_legend(axes, "upper right", title=None)
+    return figure
+
+
+def group_counts(faces: pd.DataFrame) -> Figure:
+    """Faces by race and by age group, the genders side by side."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), width_ratios=(2, 3))
+    gender = gender_name(faces["gender"])
+    for axes, groups, label in ((left, race_name(faces["race"]), "race code"), (right, age_group(faces["age"]), "age")):
+        table = pd.DataFrame({"group": groups, "gender": gender})
+        sns.countplot(table, x="group", hue="gender", palette=GENDER_COLOURS, ax=axes, legend=axes is right)
+        axes.set(xlabel=label if label != "age" else "age group in years", ylabel="faces", title=f"By {label}")
+    right.legend(title=None)
+    return figure
+
+
+def group_heatmap(faces: pd.DataFrame) -> Figure:
+    """Faces by age group and race: where the data are thin."""
+    figure, axes = new_axes(7, 4.2)
+    table = pd.crosstab(age_group(faces["age"]), race_name(faces["race"]), dropna=False)
+    table = table.reindex(index=list(AGE_GROUPS), columns=list(RACES), fill_value=0)
+    sns.heatmap(table, annot=True, fmt="d", cmap=SEQUENTIAL, cbar_kws={"label": "faces"}, ax=axes, linewidths=0.5)
+    axes.set(xlabel="race code", ylabel="age group in years", title="Faces in each cell")
+    return figure
+
+
+def twin_grid(dataset: Dataset, clusters: list[pd.DataFrame], columns: int = 6) -> Figure:
+    """Clusters of near-duplicates, one after the other, with their labels."""
+    return face_grid(dataset, pd.concat(clusters), columns)
+
+
+def split_composition(faces: pd.DataFrame) -> Figure:
+    """The share of each age group in every part of the split: the four profiles should lie on each other."""
+    figure, axes = new_axes(9, 3.6)
+    shares = pd.crosstab(age_group(faces["age"]), faces["part"], normalize="columns") * 100
+    table = shares.reset_index(names="age group").melt("age group", var_name="part", value_name="share")
+    sns.barplot(table, x="age group", y="share", hue="part", hue_order=list(PARTS), ax=axes)
+    axes.set(xlabel="age group in years", ylabel="share of the part in %", title="The parts have the same ages")
+    sns.move_legend(axes, "upper right", title=None)
+    return figure

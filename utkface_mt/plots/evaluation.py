@@ -1,0 +1,197 @@
+"""Figures of the evaluation: errors by group, calibration, intervals, attributions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+from PIL import Image
+from sklearn.metrics import confusion_matrix
+
+from ..data.labels import GENDERS
+from ..evaluation.calibration import GenderCalibration, calibration_error, reliability_table
+from ..evaluation.metrics import gender_predicted
+from ..experiments.results import Result
+from .style import BLUE, DIVERGING, GREY, ORANGE, SEQUENTIAL, new_axes
+
+
+def ladder_chart(rows: Sequence[Result]) -> Figure:
+    """Age error and gender accuracy of every row, with 95 % intervals."""
+    figure, panels = plt.subplots(1, 2, figsize=(12, 0.45 * len(rows) + 1.4), sharey=True)
+    places = np.arange(len(rows))[::-1]
+    for axes, name, factor, label, colour in (
+        (panels[0], "age_mae", 1, "age MAE in years (lower is better)", BLUE),
+        (panels[1], "gender_accuracy", 100, "gender accuracy in % (higher is better)", ORANGE),
+    ):
+        values = np.array([factor * row.test[name] for row in rows])
+        ends = np.array([[factor * end for end in row.ci[name]] for row in rows])
+        reach = np.abs(ends.T - values)
+        axes.errorbar(values, places, xerr=reach, fmt="o", color=colour, ecolor=colour, capsize=3, elinewidth=1.5)
+        axes.set(xlabel=label, yticks=places, yticklabels=[row.title for row in rows], ylim=(-0.6, len(rows) - 0.4))
+    panels[0].set_title("Each row, with its 95 % interval")
+    return figure
+
+
+def age_error_heatmap(grid: pd.DataFrame) -> Figure:
+    """Heatmap of the mean absolute age error by age group and gender, in years."""
+    figure, axes = new_axes(5.5, 4.6)
+    sns.heatmap(
+        grid, annot=True, fmt=".1f", cmap=SEQUENTIAL, cbar_kws={"label": "MAE in years"}, ax=axes, linewidths=0.5
+    )
+    axes.set(xlabel="", ylabel="age group in years", title="Age error by age group and gender")
+    axes.tick_params(axis="y", rotation=0)
+    return figure
+
+
+def predicted_against_true(predictions: pd.DataFrame, half_width: float) -> Figure:
+    """Predicted against true age, with the band of the conformal interval."""
+    figure, axes = new_axes(5.6, 5.2)
+    axes.scatter(predictions["age_true"], predictions["age"], s=12, alpha=0.35, color=BLUE, linewidths=0)
+    ends = np.array([0, max(predictions["age_true"].max(), predictions["age"].max()) + 5])
+    axes.plot(ends, ends, color=GREY, linewidth=1, label="predicted = true")
+    if np.isfinite(half_width):
+        label = f"90 % interval: ± {half_width:.1f} years"
+        axes.fill_between(ends, ends - half_width, ends + half_width, color=ORANGE, alpha=0.12, label=label)
+    axes.set(xlabel="true age in years", ylabel="predicted age in years", title="Predicted against true age")
+    axes.set(xlim=ends, ylim=ends)
+    axes.legend(loc="upper left")
+    return figure
+
+
+def gender_confusion(predictions: pd.DataFrame) -> Figure:
+    """Confusion matrix of gender, in faces and in per cent of the true class."""
+    figure, axes = new_axes(4.6, 3.8)
+    counts = confusion_matrix(predictions["gender_true"], gender_predicted(predictions), labels=[0, 1])
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    text = np.array(
+        [
+            [f"{n}\n{100 * share:.1f} %" for n, share in zip(*pair, strict=True)]
+            for pair in zip(counts, shares, strict=True)
+        ]
+    )
+    sns.heatmap(shares, annot=text, fmt="", cmap=SEQUENTIAL, vmin=0, vmax=1, cbar=False, ax=axes, linewidths=0.5,
+                xticklabels=GENDERS, yticklabels=GENDERS)  # fmt: skip
+    axes.set(xlabel="predicted", ylabel="true", title="Gender")
+    return figure
+
+
+def group_scores(table: pd.DataFrame, title: str) -> Figure:
+    """Age error and gender accuracy of each group with 95 % intervals.
+
+    Args:
+        table: as `utkface_mt.evaluation.metrics.by_group` gives it.
+        title: of the figure.
+    """
+    labels = [" ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in table.index]
+    figure, panels = plt.subplots(1, 2, figsize=(11, 0.38 * len(table) + 1.5), sharey=True)
+    places = np.arange(len(table))[::-1]
+    for axes, name, factor, label, colour in (
+        (panels[0], "age_mae", 1, "age MAE in years", BLUE),
+        (panels[1], "gender_accuracy", 100, "gender accuracy in %", ORANGE),
+    ):
+        value, low, high = (factor * table[column].to_numpy() for column in (name, f"{name}_low", f"{name}_high"))
+        axes.errorbar(value, places, xerr=np.abs([value - low, high - value]), fmt="o", color=colour, capsize=3)
+        axes.set(xlabel=label, yticks=places, yticklabels=labels)
+    panels[0].set_title(title)
+    return figure
+
+
+def reliability(test: pd.DataFrame, calibration: GenderCalibration) -> Figure:
+    """Predicted probability of female against its measured share, before and after calibration."""
+    figure, axes = new_axes(5.4, 4.6)
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1)
+    versions = (
+        ("as predicted", test["probability_female"]),
+        ("calibrated", calibration.probability(test["probability_female"])),
+    )
+    for (label, values), marker in zip(versions, ("o", "s"), strict=True):
+        table = reliability_table(values, test["gender_true"])
+        error = calibration_error(values, test["gender_true"])
+        axes.plot(table["predicted"], table["measured"], marker=marker, label=f"{label}: error {100 * error:.1f} %")
+    axes.set(xlabel="predicted probability of female", ylabel="measured share of female", title="Gender probability")
+    axes.legend(loc="lower right", frameon=True)
+    return figure
+
+
+def coverage(table: pd.DataFrame) -> Figure:
+    """Promised against measured coverage of the age intervals."""
+    figure, axes = new_axes(5.4, 4.2)
+    axes.plot([50, 95], [50, 95], color=GREY, linewidth=1, label="promised = measured")
+    axes.plot(100 * table["nominal"], 100 * table["measured"], "o-", color=BLUE, label="measured on test faces")
+    axes.set(xlabel="promised coverage in %", ylabel="measured coverage in %", title="Do the age intervals hold?")
+    axes.legend(loc="upper left")
+    return figure
+
+
+def attribution_row(picture: np.ndarray, maps: dict[str, np.ndarray], title: str) -> Figure:
+    """A picture, and beside it one map after another laid over it.
+
+    Args:
+        picture: uint8 `[size, size, 3]`.
+        maps: title to `[size, size]`; maps with negative values get a diverging scale about zero.
+        title: of the whole row.
+    """
+    figure, panels = plt.subplots(1, len(maps) + 1, figsize=(2.5 * (len(maps) + 1), 2.9))
+    panels[0].imshow(picture)
+    panels[0].set_title("picture", fontsize=10, loc="center", weight="normal")
+    for axes, (name, heat) in zip(panels[1:], maps.items(), strict=True):
+        axes.imshow(picture.mean(axis=2), cmap="gray", vmin=0, vmax=255)
+        reach = max(float(np.abs(heat).max()), 1e-9)
+        signed = float(heat.min()) < 0
+        axes.imshow(heat, cmap=DIVERGING if signed else "inferno", vmin=-reach if signed else 0, vmax=reach, alpha=0.55)
+        axes.set_title(name, fontsize=10, loc="center", weight="normal")
+    for axes in panels:
+        axes.axis("off")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    return figure
+
+
+def age_probabilities(shares: np.ndarray, answer: float) -> Figure:
+    """The probability of each year for one face.
+
+    Args:
+        shares: from 0 years on, `[years]`.
+        answer: the age that is answered, in years.
+    """
+    figure, axes = new_axes(8, 3)
+    axes.fill_between(np.arange(len(shares)), 100 * shares, color=BLUE, alpha=0.6, linewidth=0)
+    axes.axvline(answer, color=ORANGE, label=f"the answer: {answer:.0f} years")
+    axes.set(
+        xlabel="age in years", ylabel="probability in %", title="What the age head says", xlim=(0, len(shares) - 1)
+    )
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    return figure
+
+
+def photo(picture: Image.Image, title: str) -> Figure:
+    """Shows a picture as it is."""
+    width = 9.0
+    figure, axes = new_axes(width, width * picture.height / picture.width + 0.4)
+    axes.imshow(np.asarray(picture))
+    axes.axis("off")
+    axes.set_title(title)
+    return figure
+
+
+def error_by_margin(validation: dict[str, Any]) -> Figure:
+    """Age error of faces that were found and cut again, against how much more than UTKFace the crops show.
+
+    Args:
+        validation: the part `validation` of `reference/alignment.json`.
+    """
+    figure, axes = new_axes(7.5, 4)
+    rows = validation["margins"]
+    margins = [100 * row["margin"] for row in rows]
+    differences = np.array([row["age_mae_difference"] for row in rows])
+    reach = np.abs(differences[:, 1:].T - differences[:, 0])
+    axes.errorbar(margins, differences[:, 0], yerr=reach, fmt="o-", color=BLUE, capsize=3)
+    axes.axhline(0, color=GREY, linewidth=1)
+    axes.axvline(0, color=ORANGE, linewidth=1, linestyle="--", label="as UTKFace shows it")
+    axes.set(xlabel="margin at each edge, % of the crop's side", ylabel="change of age MAE, years")
+    axes.set_title("Finding and cutting again, by margin")
+    axes.legend()
+    return figure

@@ -1,0 +1,68 @@
+"""The one style of all figures: legible at README size, and readable with any colour vision."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, PINK, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9"  # Okabe and Ito, 2008
+GREY = "#6b7280"
+GENDER_COLOURS = {"Male": BLUE, "Female": ORANGE}
+SEQUENTIAL = "cividis"
+DIVERGING = "PuOr"
+
+
+def use_style(backend: str = "") -> None:
+    """Sets matplotlib's defaults; each notebook calls it once.
+
+    Args:
+        backend: matplotlib's, such as `Agg` for files alone; the one in use by default.
+    """
+    plt.switch_backend(backend or plt.get_backend())  # loaded now, so that no later context undoes its set-up
+    sns.set_theme(style="whitegrid", context="notebook", palette=[BLUE, ORANGE, GREEN, PINK, SKY])
+    plt.rcParams.update(
+        {
+            "figure.dpi": 80,
+            "savefig.dpi": 160,
+            "figure.constrained_layout.use": True,
+            "axes.titlesize": 13,
+            "axes.titlelocation": "left",
+            "axes.titleweight": "bold",
+            "axes.labelsize": 12,
+            "legend.frameon": False,
+            "grid.color": "#e5e7eb",
+            "axes.edgecolor": "#9ca3af",
+        }
+    )
+
+
+def new_axes(width: float = 7, height: float = 4) -> tuple[Figure, Axes]:
+    """One figure with one pair of axes, in inches."""
+    figure, axes = plt.subplots(figsize=(width, height))
+    return figure, axes
+
+
+def picture_grid(
+    pictures: Sequence[np.ndarray], titles: Sequence[str] | None = None, columns: int = 8, size: float = 1.3
+) -> Figure:
+    """Pictures in rows, each with a short title below its upper edge.
+
+    Args:
+        pictures: uint8 or float arrays `[h, w, 3]`.
+        titles: one for each, or None.
+        columns: pictures in a row.
+        size: side of a picture in inches.
+    """
+    rows = -(-len(pictures) // columns)
+    height = size + (0.28 if titles else 0)
+    figure, grid = plt.subplots(rows, columns, figsize=(columns * size, rows * height), squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    for number, (axes, picture) in enumerate(zip(grid.flat, pictures, strict=False)):
+        axes.imshow(picture)
+        if titles:
+            axes.set_title(titles[number], fontsize=9, loc="center", weight="normal")
+    return figure

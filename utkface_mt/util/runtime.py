@@ -1,0 +1,57 @@
+"""What runs around the code: library versions, the machine, and the chatter that programs write past Python."""
+
+import contextlib
+import os
+import platform
+import re
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+from .. import __version__
+
+LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn", "optuna")
+
+
+@contextlib.contextmanager
+def stderr_to(path: Path | str) -> Iterator[None]:
+    """Appends everything written to file descriptor 2 to a file while the block runs, child processes included.
+
+    Args:
+        path: the file; `os.devnull` forgets it all.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        os.dup2(target, 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(target)
+
+
+def describe_machine() -> str:
+    """The kind of machine, without its name: processor, cores, system."""
+    return f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+
+
+def _processor() -> str:
+    """The processor's model where the system tells it."""
+    told = Path("/proc/cpuinfo")
+    found = re.search(r"^model name\s*:\s*(.+)$", told.read_text(), re.MULTILINE) if told.exists() else None
+    return found[1].strip() if found else platform.processor() or "unnamed processor"
+
+
+def library_versions() -> dict[str, str]:
+    """The versions that results depend on, Python's among them."""
+    own = {"python": platform.python_version(), "utkface_mt": __version__}
+    return {**own, **{name: version(name) for name in LIBRARIES}}
+
+
+def version_line() -> str:
+    """The versions in one line: what every notebook prints first."""
+    return ", ".join(f"{name} {number}" for name, number in library_versions().items())
