@@ -11,7 +11,7 @@ from ..config import PROFILES
 from ..evaluation.metrics import paired_difference
 from ..util.errors import UserError
 from .reference import measured_predictions, measured_results
-from .results import Result, ResultStore
+from .results import Result, ResultStore, with_interval
 from .rows import compared_with
 
 REFERENCE_NAME = "reference"
@@ -102,32 +102,16 @@ def _difference(first: tuple[Run, Result], second: tuple[Run, Result]) -> dict[s
 
 def readable(table: list[dict[str, Any]]) -> pd.DataFrame:
     """The comparison as people read it: years and per cent, intervals in brackets."""
-    rows = [
-        {
-            "run": entry["run"],
-            "row": entry["row"],
-            "faces": entry["n_test"],
-            "age MAE [95 %]": _interval(entry, "age_mae", 1, ".2f"),
-            "RMSE": f"{entry['age_rmse']:.2f}",
-            "gender % [95 %]": _interval(entry, "gender_accuracy", 100, ".1f"),
-            "compared with": entry["compared_with"],
-            "change of age MAE": _change(entry, "age_mae", 1, ".2f"),
-            "change of gender, points": _change(entry, "gender_accuracy", 100, ".2f"),
-        }
-        for entry in table
-    ]
+    rows = []
+    for entry in table:
+        line = {"run": entry["run"], "row": entry["row"], "faces": entry["n_test"]}
+        line["age MAE [95 %]"] = with_interval([entry["age_mae"], *entry["ci"]["age_mae"]], ".2f")
+        line["RMSE"] = f"{entry['age_rmse']:.2f}"
+        line["gender % [95 %]"] = with_interval([entry["gender_accuracy"], *entry["ci"]["gender_accuracy"]], ".1f", 100)
+        line["compared with"] = entry["compared_with"]
+        change = entry["difference"]
+        silent = "" if change is not None else OTHER_FACES
+        line["change of age MAE"] = with_interval(change["age_mae"], "+.2f") if change else silent
+        line["change of gender, points"] = with_interval(change["gender_accuracy"], "+.2f", 100) if change else silent
+        rows.append(line)
     return pd.DataFrame(rows)
-
-
-def _interval(entry: dict[str, Any], name: str, factor: float, form: str) -> str:
-    low, high = (factor * end for end in entry["ci"][name])
-    return f"{factor * entry[name]:{form}} [{low:{form}}, {high:{form}}]"
-
-
-def _change(entry: dict[str, Any], name: str, factor: float, form: str) -> str:
-    if not entry["compared_with"]:
-        return ""
-    if entry["difference"] is None:
-        return OTHER_FACES
-    value, low, high = (factor * number for number in entry["difference"][name])
-    return f"{value:+{form}} [{low:+{form}}, {high:+{form}}]"

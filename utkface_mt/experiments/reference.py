@@ -12,7 +12,7 @@ from ..data.labels import parse_name
 from ..evaluation.metrics import COLUMNS
 from ..util.errors import UserError
 from ..util.files import read_json
-from .results import Result
+from .results import Result, with_interval
 from .rows import get_row
 
 PROFILE = "cpu"  # the profile whose ladder the notebooks show
@@ -126,12 +126,6 @@ def measured_table(*names: str, profile: str = PROFILE) -> pd.DataFrame:
             "change of gender, points": with_interval(change["gender_accuracy"], "+.2f", 100) if change else "",
         }
     return pd.DataFrame(lines)
-
-
-def with_interval(values: list[float], form: str, factor: float = 1) -> str:
-    """A value and the ends of its interval as text: `5.25 [5.07, 5.43]`."""
-    middle, low, high = (format(factor * value, form) for value in values)
-    return f"{middle} [{low}, {high}]"
 
 
 @cache

@@ -231,21 +231,22 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         temporary.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
 
 
+def with_interval(values: list[float], form: str, factor: float = 1) -> str:
+    """A value and the ends of its interval as text: `5.25 [5.07, 5.43]`."""
+    middle, low, high = (format(factor * value, form) for value in values)
+    return f"{middle} [{low}, {high}]"
+
+
 def results_table(rows: Iterable[Result]) -> pd.DataFrame:
     """The table people read: a row an experiment, scores with their intervals as text, years for age, else per cent."""
-
-    def with_interval(row: Result, name: str, scale: float, form: str) -> str:
-        low, high = (scale * end for end in row.ci[name])
-        return f"{scale * row.test[name]:{form}} [{low:{form}}, {high:{form}}]"
-
     return pd.DataFrame(
         {
             "notebook": row.notebook[:2],
             "row": row.title,
-            "age MAE": with_interval(row, "age_mae", 1, ".2f"),
+            "age MAE": with_interval([row.test["age_mae"], *row.ci["age_mae"]], ".2f"),
             "age RMSE": f"{row.test['age_rmse']:.2f}",
             "within 5 years %": f"{100 * row.test['age_within_5']:.1f}",
-            "gender accuracy %": with_interval(row, "gender_accuracy", 100, ".1f"),
+            "gender accuracy %": with_interval([row.test["gender_accuracy"], *row.ci["gender_accuracy"]], ".1f", 100),
             "gender F1 %": f"{100 * row.test['gender_f1_weighted']:.1f}",
             "seconds": round(row.seconds),
         }

@@ -1,0 +1,46 @@
+"""A dataset opened: what is found in it, the same from folder, archive or nested download, and never changed."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from utkface_mt.data.dataset import Dataset, data_report, open_dataset
+from utkface_mt.util.files import file_digest
+
+
+def test_the_planted_defects_are_found(dataset: Dataset):
+    report = data_report(dataset)
+    assert report["files"] == 160 + 18
+    assert sorted(entry["reason"].split(" ")[0] for entry in report["quarantined"]) == ["age", *["the"] * 5]
+    assert report["byte_identical_groups"] == 6
+    assert report["conflicting_age_groups"] == 3
+    assert report["conflicting_gender_groups"] == 1
+    assert report["near_duplicate_clusters"] == 12
+
+
+def test_a_second_opening_reads_what_the_first_wrote_and_raw_data_are_never_changed(
+    faces_folder: Path, dataset: Dataset
+):
+    before = {path.name: file_digest(path) for path in faces_folder.iterdir()}
+    table = dataset.storage / "faces.csv.gz"
+    written = table.stat().st_mtime_ns
+    again = open_dataset(str(faces_folder), dataset.storage.parent)
+    assert table.stat().st_mtime_ns == written
+    assert again.faces.equals(dataset.faces)
+    assert {path.name: file_digest(path) for path in faces_folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_archives_give_the_same_dataset_as_the_folder(kind: str, faces_folder: Path, dataset: Dataset, tmp_path: Path):
+    form = {"zip": "zip", "tar.gz": "gztar"}[kind]
+    archive = shutil.make_archive(str(tmp_path / "faces"), form, faces_folder.parent, faces_folder.name)
+    assert open_dataset(archive, tmp_path / "storage").fingerprint == dataset.fingerprint
+
+
+def test_the_nested_kaggle_download_counts_each_face_once(faces_folder: Path, dataset: Dataset, tmp_path: Path):
+    for place in ("UTKFace", "crop_part1", "utkface_aligned_cropped/UTKFace"):
+        shutil.copytree(faces_folder, tmp_path / "kaggle" / place)
+    opened = open_dataset(str(tmp_path / "kaggle"), tmp_path / "storage")
+    assert opened.fingerprint == dataset.fingerprint
+    assert len(opened.faces) == len(dataset.faces)

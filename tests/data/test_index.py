@@ -1,0 +1,126 @@
+"""Bad pictures are found before training, named with a reason, and what is no file is never read."""
+
+import os
+import struct
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from utkface_mt.data.dataset import open_dataset
+from utkface_mt.data.pixels import open_pixels
+from utkface_mt.util.errors import UserError
+
+NAME = "30_1_2_20170116174525125.jpg.chip.jpg"
+GOOD = "31_0_3_20170116174525126.jpg.chip.jpg"
+
+
+def _png_that_claims(width: int, height: int) -> bytes:
+    """A few bytes that declare a picture of any size."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b"")
+    )
+
+
+def _problem(folder: Path) -> str:
+    """What is wrong with the one file that is not used."""
+    opened = open_dataset(str(folder), folder.parent / "storage")
+    assert opened.faces["file"].tolist() == [GOOD]
+    assert len(opened.quarantined) == 1
+    return opened.quarantined["problem"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda picture: b"", "empty"),
+        (lambda picture: b"hello", "no JPEG or PNG"),
+        (lambda picture: picture()[:900], "truncated"),
+        (lambda picture: picture(size=(1, 1)), "1 x 1 pixels"),
+        (lambda picture: picture(size=(300, 200)), "300 x 200 pixels"),
+        (lambda picture: picture(form="GIF"), "no JPEG or PNG"),
+        (lambda picture: picture(form="WEBP"), "no JPEG or PNG"),
+        (lambda picture: _png_that_claims(20_000, 20_000), "far more pixels"),
+        (lambda picture: _png_that_claims(200, 200), "truncated or damaged"),
+        (lambda picture: b"\xff\xd8\xff" * 7_000_000, "21 MB, too many"),
+    ],
+    ids=["empty", "text", "cut", "tiny", "oblong", "GIF", "WEBP", "a bomb", "a PNG without end", "huge"],
+)
+def test_unusable_pictures_are_quarantined_with_a_reason(make: Callable, reason: str, folder: Path, picture: Callable):
+    (folder / NAME).write_bytes(make(picture))
+    assert reason in _problem(folder)
+
+
+@pytest.mark.parametrize(
+    ("mode", "form"), [("L", "JPEG"), ("CMYK", "JPEG"), ("RGBA", "PNG"), ("P", "PNG"), ("1", "PNG")]
+)
+def test_other_colour_modes_are_usable(mode: str, form: str, folder: Path, picture: Callable):
+    (folder / NAME).write_bytes(picture(mode=mode, form=form))
+    opened = open_dataset(str(folder), folder.parent / "storage")
+    assert len(opened.faces) == 2
+    assert open_pixels(opened, opened.faces, 64).shape == (2, 64, 64, 3)
+
+
+def test_a_picture_that_exif_says_is_turned_is_seen_upright(folder: Path, picture: Callable):
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    (folder / NAME).write_bytes(picture(form="PNG"))
+    (folder / NAME.replace("30_", "32_")).write_bytes(picture(form="PNG", exif=exif))
+    opened = open_dataset(str(folder), folder.parent / "storage")
+    pixels = dict(zip(opened.faces["age"], open_pixels(opened, opened.faces, 224), strict=True))
+    assert np.array_equal(pixels[32], pixels[30][::-1, ::-1])
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda path: path.symlink_to(path), "cannot be read"),
+        (lambda path: path.symlink_to("nowhere.jpg"), "cannot be read"),
+        (lambda path: path.symlink_to("/dev/zero"), "no file"),
+        (os.mkfifo, "no file"),
+    ],
+    ids=["a link to itself", "a link to nothing", "a device", "a pipe"],
+)
+def test_what_is_no_file_is_never_read(make: Callable, reason: str, folder: Path):
+    make(folder / NAME)
+    assert reason in _problem(folder)
+
+
+def test_a_loop_of_folders_is_not_followed(folder: Path):
+    (folder / "inner").mkdir()
+    (folder / "inner" / "again").symlink_to(folder)
+    assert len(open_dataset(str(folder), folder.parent / "storage").faces) == 1
+
+
+@pytest.mark.parametrize("place", [b"caf\xe9_1_2_20170116174525125.jpg", b"caf\xe9/" + NAME.encode()])
+def test_a_name_that_is_not_utf8_is_reported(place: bytes, folder: Path, picture: Callable):
+    path = os.path.join(os.fsencode(folder), place)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as stream:
+        stream.write(picture())
+    assert _problem(folder)
+
+
+def test_the_same_name_with_another_picture_is_not_guessed(folder: Path, picture: Callable):
+    (folder / "z").mkdir()
+    (folder / "z" / GOOD).write_bytes(picture(2))
+    assert "same name" in _problem(folder)
+
+
+@pytest.mark.slow
+def test_a_large_folder_without_pictures_is_refused_soon(tmp_path: Path):
+    for number in range(100_000):
+        os.mknod(tmp_path / f"{number}.txt")
+    started = time.monotonic()
+    with pytest.raises(UserError, match="holds no .jpg"):
+        open_dataset(str(tmp_path), tmp_path / "storage")
+    assert time.monotonic() - started < 10
