@@ -1,212 +1,29 @@
-"""Training and predicting: plain Keras against this package."""
+"""Training and predicting: plain Keras against this package, and both against what the machine can do at most."""
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 
-from utkface_mt.util.backend import keras, tf
-from utkface_mt.config import Experiment
-from utkface_mt.data.batches import AgeScale, training_batches
-from utkface_mt.data.pixels import PADDED_SIZE
 from utkface_mt.data.augment import get_augment
+from utkface_mt.data.batches import training_batches
+from utkface_mt.data.pixels import PADDED_SIZE
+from utkface_mt.evaluation.cost import multiply_adds
+from utkface_mt.model.age import AgeHead
 from utkface_mt.model.losses import loss_weights, sample_weights, targets, task_losses
-from utkface_mt.model.network import build_heads, build_network, compiled, feature_model
-from utkface_mt.model.predict import compute_features
+from utkface_mt.model.network import build_heads, build_network, feature_model
+from utkface_mt.model.predict import compiled, compute_features
 from utkface_mt.training.optimizer import build_optimizer
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from statistics import median
+from utkface_mt.util.backend import keras, tf
 
 BATCH = 32
 BASELINE_EPOCHS = 10
-AUGMENT = "standard"
-
-
-class Faces:
-    """Random pictures (or features, in their place) with labels: what they show makes no difference to the time."""
-
-    def __init__(self, count: int, size: int) -> None:
-        """Makes `count` pictures of `size` x `size` pixels."""
-        rng = np.random.default_rng(0)
-        self.source = rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
-        self.ages, self.genders = rng.integers(1, 100, count), rng.integers(0, 2, count)
-        self.scale = AgeScale.fit(self.ages)
-
-    def targets(self, experiment: Experiment) -> dict[str, np.ndarray]:
-        """What the heads learn."""
-        return targets(self.ages, self.genders, experiment, self.scale)
-
-    def batches(self, experiment: Experiment, epochs: int = 1) -> tf.data.Dataset:
-        """The package's training batches of all faces."""
-        return training_batches(
-            self.source,
-            np.arange(len(self.source)),
-            self.targets(experiment),
-            sample_weights(self.genders, experiment),
-            batch_size=experiment.batch_size,
-            epochs=epochs,
-            seed=0,
-            augment=get_augment(experiment.augment),
-        )
-
-
-def plain_network(size: int, width: float, trainable: bool = True) -> keras.Model:
-    """What the Keras documentation shows: the application, a pooling, the outputs; pictures scaled by a layer."""
-    backbone = keras.applications.MobileNetV2((size, size, 3), alpha=width, include_top=False, weights=None)
-    backbone.trainable = trainable
-    inputs = keras.Input((size, size, 3))
-    pixels = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
-    features = keras.layers.GlobalAveragePooling2D()(backbone(pixels))
-    outputs = {
-        "age": keras.layers.Dense(1, name="age")(features),
-        "gender": keras.layers.Dense(1, activation="sigmoid", name="gender")(features),
-    }
-    network = keras.Model(inputs, outputs)
-    network.compile("adam", loss={"age": "mse", "gender": "binary_crossentropy"})
-    return network
-
-
-def our_network(experiment: Experiment, model: keras.Model | None = None) -> keras.Model:
-    """The package's network (or its heads), compiled as `fit` compiles it."""
-    network = model or build_network(experiment)
-    network.compile(
-        build_optimizer(experiment, 1),
-        loss=task_losses(experiment),
-        loss_weights=loss_weights(experiment),
-        jit_compile=False,
-    )
-    return network
-
-
-class Clock(keras.callbacks.Callback):
-    """Times what a fit does between its first step and its end; setting up and clearing away do not count.
-
-    What clears away after a fit on arrays sometimes pauses for as long as the fit took (see
-    `utkface_mt.data.batches`): as part of a turn it would flatter us.
-    """
-
-    def on_train_begin(self, logs: dict | None = None) -> None:
-        """Forgets an earlier fit."""
-        self.marks: list[float] = []
-
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """Marks the end of a step."""
-        self.marks.append(time.perf_counter())
-
-    @property
-    def steps(self) -> float:
-        """Seconds of all steps but the first, which waits for the input to start."""
-        return self.marks[-1] - self.marks[0]
-
-
-def measure_training(size: int, width: float, steps: int, turns: int) -> dict[str, list[float]]:
-    """Fine-tuning all layers.
-
-    Args:
-        size: side of the pictures in pixels.
-        width: of MobileNetV2.
-        steps: steps of which the time is taken.
-        turns: how often.
-
-    Returns:
-        Seconds of `plain` and `step`, both on the same in-memory arrays; of `train`, our way with the input and the
-        augmentation that share its processor; of `input`, the delivery of these batches alone.
-    """
-    experiment = Experiment(width=width, image_size=size, weights="none", fine_tune=1.0, augment=AUGMENT)
-    faces = Faces((steps + 1) * BATCH, size)
-    arrays = (faces.source.astype(np.float32), faces.targets(experiment))
-    plain, ours, clock = plain_network(size, width), our_network(experiment), Clock()
-
-    def on_arrays(network: keras.Model) -> float:
-        network.fit(*arrays, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[clock])
-        return clock.steps
-
-    def on_batches() -> float:
-        ours.fit(faces.batches(experiment), steps_per_epoch=steps + 1, shuffle=False, verbose=0, callbacks=[clock])
-        return clock.steps
-
-    return alternate(
-        {
-            "plain": lambda: on_arrays(plain),
-            "step": lambda: on_arrays(ours),
-            "train": on_batches,
-            "input": lambda: _exhaust(faces.batches(experiment), skip=1),
-        },
-        turns,
-    )
-
-
-def measure_frozen_baseline(size: int, width: float, count: int, turns: int) -> Times:
-    """Ten epochs with a frozen backbone: every picture through it in every epoch, or once."""
-    experiment = Experiment(width=width, image_size=size, weights="none", epochs=BASELINE_EPOCHS)
-    faces, clock = Faces(count, size), Clock()
-    arrays = (faces.source.astype(np.float32), faces.targets(experiment))
-    plain = plain_network(size, width, trainable=False)
-    extractor = feature_model(build_network(experiment))
-    heads = our_network(experiment, build_heads(extractor.output_shape[-1], experiment))
-    by_feature = Faces(count, 1)
-
-    def through_pictures() -> float:
-        plain.fit(*arrays, batch_size=BATCH, epochs=BASELINE_EPOCHS, verbose=0, callbacks=[clock])
-        return clock.steps
-
-    def through_features() -> None:
-        by_feature.source = compute_features(extractor, faces.source)
-        heads.fit(
-            by_feature.batches(experiment, BASELINE_EPOCHS),
-            epochs=BASELINE_EPOCHS,
-            steps_per_epoch=-(-count // BATCH),
-            shuffle=False,
-            verbose=0,
-        )
-
-    return Times(*alternate({"plain": through_pictures, "ours": through_features}, turns).values())
-
-
-def measure_single_inference(size: int, width: float, calls: int, turns: int) -> Times:
-    """Predicting pictures one at a time."""
-    plain = plain_network(size, width)
-    call = compiled(build_network(Experiment(width=width, image_size=size, weights="none")))
-    picture = Faces(1, size).source.astype(np.float32)
-
-    def repeat(predict: Callable[[], object]) -> None:
-        for _ in range(calls):
-            predict()
-
-    ways = {
-        "plain": lambda: repeat(lambda: plain.predict(picture, verbose=0)),
-        "ours": lambda: repeat(lambda: call(picture)["age"].numpy()),
-    }
-    return Times(*alternate(ways, turns).values())
-
-
-def measure_cached_input(folder: Path, pixels: np.ndarray, turns: int) -> Times:
-    """An epoch's pictures: decoded from their files, as in the plain way every epoch is, or from the decoded array."""
-    files = sorted(str(path) for path in folder.iterdir())
-    size = pixels.shape[1]
-
-    def read(file: tf.Tensor) -> tf.Tensor:
-        picture = tf.io.decode_jpeg(tf.io.read_file(file), channels=3)
-        padded = tf.image.resize_with_crop_or_pad(picture, PADDED_SIZE, PADDED_SIZE)
-        return tf.image.resize(padded, (size, size))
-
-    decoded = tf.data.Dataset.from_tensor_slices(files).map(read, num_parallel_calls=os.cpu_count()).batch(BATCH)
-    faces, experiment = Faces(len(pixels), 1), Experiment(image_size=size, weights="none")
-    faces.source = pixels
-    ways = {"plain": lambda: _exhaust(decoded.prefetch(2)), "ours": lambda: _exhaust(faces.batches(experiment))}
-    return Times(*alternate(ways, turns).values())
-
-
-def _exhaust(dataset: tf.data.Dataset, skip: int = 0) -> float:
-    """Seconds until the last batch has come, counted from when `skip` batches had."""
-    marks = [time.perf_counter()]
-    marks += [time.perf_counter() for _ in dataset]
-    return marks[-1] - marks[skip]
-
+DROPOUT = 0.2
+PASSES = 3  # of a training step: forward, and back to the weights and to the inputs of each layer
 
 Way = Callable[[], float | None]
 
@@ -244,3 +61,200 @@ def alternate(ways: Mapping[str, Way], turns: int) -> dict[str, list[float]]:
             if turn:
                 seconds[name].append(time.perf_counter() - started if measured is None else measured)
     return seconds
+
+
+class Faces:
+    """Random pictures (or features, in their place) with labels: what they show makes no difference to the time."""
+
+    def __init__(self, count: int, size: int) -> None:
+        """Makes `count` pictures of `size` x `size` pixels."""
+        rng = np.random.default_rng(0)
+        self.source = rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
+        ages, self.genders = rng.integers(1, 100, count), rng.integers(0, 2, count)
+        self.head = AgeHead.fit(ages)
+        self.targets = targets(ages, self.genders, self.head)
+
+    def batches(self, epochs: int = 1, augment: str = "none") -> tf.data.Dataset:
+        """The package's training batches of all faces."""
+        return training_batches(
+            self.source,
+            np.arange(len(self.source)),
+            self.targets,
+            sample_weights(self.genders, "none"),
+            batch_size=BATCH,
+            epochs=epochs,
+            seed=0,
+            augment=get_augment(augment),
+        )
+
+
+def plain_network(size: int, width: float, trainable: bool = True) -> keras.Model:
+    """What the Keras documentation shows: the application, a pooling, the outputs; pictures scaled by a layer."""
+    backbone = keras.applications.MobileNetV2((size, size, 3), alpha=width, include_top=False, weights=None)
+    backbone.trainable = trainable
+    inputs = keras.Input((size, size, 3))
+    pixels = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
+    features = keras.layers.GlobalAveragePooling2D()(backbone(pixels))
+    outputs = {
+        "age": keras.layers.Dense(1, name="age")(features),
+        "gender": keras.layers.Dense(1, activation="sigmoid", name="gender")(features),
+    }
+    network = keras.Model(inputs, outputs)
+    network.compile("adam", loss={"age": "mse", "gender": "binary_crossentropy"})
+    return network
+
+
+def compiled_as_in_fit(network: keras.Model, head: AgeHead) -> keras.Model:
+    """The package's network or its heads, compiled as `utkface_mt.training.fit` compiles them."""
+    network.compile(
+        build_optimizer("adam", 1e-3), loss=task_losses(head), loss_weights=loss_weights(0.5), jit_compile=False
+    )
+    return network
+
+
+class Clock(keras.callbacks.Callback):
+    """Times what a fit does between its first step and its end; setting up and clearing away do not count.
+
+    What clears away after a fit on arrays sometimes pauses for as long as the fit took (see
+    `utkface_mt.data.batches`): as part of a turn it would flatter us.
+    """
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Forgets an earlier fit."""
+        self.marks: list[float] = []
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Marks the end of a step."""
+        self.marks.append(time.perf_counter())
+
+    @property
+    def steps(self) -> float:
+        """Seconds of all steps but the first, which waits for the input to start."""
+        return self.marks[-1] - self.marks[0]
+
+
+def measure_training(size: int, width: float, steps: int, turns: int) -> tuple[dict[str, list[float]], int]:
+    """Fine-tuning all layers.
+
+    Args:
+        size: side of the pictures in pixels.
+        width: of MobileNetV2.
+        steps: steps of which the time is taken.
+        turns: how often.
+
+    Returns:
+        Seconds of `plain` and `step`, both on the same in-memory arrays; of `train`, our way with the input and the
+        augmentation that share its processor; of `input`, the delivery of these batches alone. And the multiply-adds
+        of a picture on its way through the network, once forward.
+    """
+    faces, clock = Faces((steps + 1) * BATCH, size), Clock()
+    arrays = (faces.source.astype(np.float32), faces.targets)
+    plain = plain_network(size, width)
+    ours = build_network(faces.head, width=width, image_size=size, dropout=DROPOUT)
+    compiled_as_in_fit(ours, faces.head)
+
+    def on_arrays(network: keras.Model) -> float:
+        network.fit(*arrays, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[clock])
+        return clock.steps
+
+    def augmented() -> tf.data.Dataset:
+        return faces.batches(augment="standard")
+
+    def on_batches() -> float:
+        ours.fit(augmented(), steps_per_epoch=steps + 1, shuffle=False, verbose=0, callbacks=[clock])
+        return clock.steps
+
+    ways = {
+        "plain": lambda: on_arrays(plain),
+        "step": lambda: on_arrays(ours),
+        "train": on_batches,
+        "input": lambda: _exhaust(augmented(), skip=1),
+    }
+    return alternate(ways, turns), multiply_adds(ours)
+
+
+def measure_limit(turns: int) -> dict[str, float]:
+    """How fast this machine multiplies and adds, in GMAC/s, in the two plainest operations a network is made of.
+
+    Args:
+        turns: how often; the fastest counts, since a limit is asked for.
+
+    Returns:
+        The rates of `matrix_product` (2048 x 2048 by 2048 x 2048) and of `convolution` (3 x 3, 64 to 64 channels).
+    """
+    rng = np.random.default_rng(0)
+    square = tf.constant(rng.random((2048, 2048), np.float32))
+    pictures, kernel = (tf.constant(rng.random(shape, np.float32)) for shape in ((BATCH, 64, 64, 64), (3, 3, 64, 64)))
+    operations = {
+        "matrix_product": (2048**3, tf.function(lambda: square @ square)),
+        "convolution": (pictures.shape.num_elements() * 9 * 64, tf.function(lambda: tf.nn.conv2d(pictures, kernel, 1, "SAME"))),
+    }
+    seconds = alternate({name: lambda run=run: _wait_for(run()) for name, (_, run) in operations.items()}, turns)
+    return {name: work / min(seconds[name]) / 1e9 for name, (work, _) in operations.items()}
+
+
+def _wait_for(result: tf.Tensor) -> None:
+    """Fetches one number of a result, so that it has been computed when this returns."""
+    result[0, 0].numpy()
+
+
+def measure_frozen_baseline(size: int, width: float, count: int, turns: int) -> Times:
+    """Ten epochs with a frozen backbone: every picture through it in every epoch, or once."""
+    faces, by_feature, clock = Faces(count, size), Faces(count, 1), Clock()
+    arrays = (faces.source.astype(np.float32), faces.targets)
+    plain = plain_network(size, width, trainable=False)
+    extractor = feature_model(build_network(faces.head, width=width, image_size=size, fine_tune=0.0))
+    heads = compiled_as_in_fit(build_heads(extractor.output_shape[-1], faces.head, dropout=DROPOUT), faces.head)
+
+    def through_pictures() -> float:
+        plain.fit(*arrays, batch_size=BATCH, epochs=BASELINE_EPOCHS, verbose=0, callbacks=[clock])
+        return clock.steps
+
+    def through_features() -> None:
+        by_feature.source = compute_features(extractor, faces.source)
+        steps = -(-count // BATCH)
+        batches = by_feature.batches(BASELINE_EPOCHS)
+        heads.fit(batches, epochs=BASELINE_EPOCHS, steps_per_epoch=steps, shuffle=False, verbose=0)
+
+    return Times(*alternate({"plain": through_pictures, "ours": through_features}, turns).values())
+
+
+def measure_single_inference(size: int, width: float, calls: int, turns: int) -> Times:
+    """Predicting pictures one at a time."""
+    plain = plain_network(size, width)
+    call = compiled(build_network(AgeHead(), width=width, image_size=size))
+    picture = Faces(1, size).source.astype(np.float32)
+
+    def repeat(predict: Callable[[], object]) -> None:
+        for _ in range(calls):
+            predict()
+
+    ways = {
+        "plain": lambda: repeat(lambda: plain.predict(picture, verbose=0)),
+        "ours": lambda: repeat(lambda: call(picture)["age"].numpy()),
+    }
+    return Times(*alternate(ways, turns).values())
+
+
+def measure_cached_input(folder: Path, pixels: np.ndarray, turns: int) -> Times:
+    """An epoch's pictures: decoded from their files, as in the plain way every epoch is, or from the decoded array."""
+    files = sorted(str(path) for path in folder.iterdir())
+    size = pixels.shape[1]
+
+    def read(file: tf.Tensor) -> tf.Tensor:
+        picture = tf.io.decode_jpeg(tf.io.read_file(file), channels=3)
+        padded = tf.image.resize_with_crop_or_pad(picture, PADDED_SIZE, PADDED_SIZE)
+        return tf.image.resize(padded, (size, size))
+
+    decoded = tf.data.Dataset.from_tensor_slices(files).map(read, num_parallel_calls=os.cpu_count()).batch(BATCH)
+    faces = Faces(len(pixels), 1)
+    faces.source = pixels
+    ways = {"plain": lambda: _exhaust(decoded.prefetch(2)), "ours": lambda: _exhaust(faces.batches())}
+    return Times(*alternate(ways, turns).values())
+
+
+def _exhaust(dataset: tf.data.Dataset, skip: int = 0) -> float:
+    """Seconds until the last batch has come, counted from when `skip` batches had."""
+    marks = [time.perf_counter()]
+    marks += [time.perf_counter() for _ in dataset]
+    return marks[-1] - marks[skip]

@@ -74,9 +74,13 @@ def test_a_file_where_a_folder_should_be_is_told(tmp_path: Path):
 
 
 def test_an_error_while_writing_is_passed_on_and_leaves_nothing(tmp_path: Path):
-    with pytest.raises(ZeroDivisionError), replacing(tmp_path / "folder") as temporary:
-        temporary.mkdir()
-        raise ZeroDivisionError
+    def half() -> None:
+        with replacing(tmp_path / "folder") as temporary:
+            (temporary / "half").mkdir(parents=True)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half()
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "scores.json", float("nan"))
     assert not list(tmp_path.iterdir())

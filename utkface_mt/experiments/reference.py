@@ -15,7 +15,7 @@ from ..util.files import read_json
 from .results import Result, with_interval
 from .rows import get_row
 
-PROFILE = "cpu"  # the profile whose ladder the notebooks show
+PROFILE = "cpu"  # the profile whose ladder is whole, and whose best row is bundled
 BEST = "10_full_recipe"
 PUBLIC_COLUMNS = ("file", "age_true", "age", "gender_true", "probability_female")  # what a predictions file holds
 
@@ -126,6 +126,16 @@ def measured_table(*names: str, profile: str = PROFILE) -> pd.DataFrame:
             "change of gender, points": with_interval(change["gender_accuracy"], "+.2f", 100) if change else "",
         }
     return pd.DataFrame(lines)
+
+
+def shown_profile() -> str:
+    """The profile whose ladder is shown: the published 224 pixels once they were measured up to the full recipe."""
+    return "full" if BEST in measured_rows("full") else PROFILE
+
+
+def measured_split() -> pd.DataFrame:
+    """The committed split: `file`, the first digits of `sha256`, `cluster`, `part`."""
+    return pd.read_csv(REFERENCE / "split.csv.gz")
 
 
 @cache

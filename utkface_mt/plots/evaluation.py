@@ -1,6 +1,6 @@
 """Figures of the evaluation: errors by group, calibration, intervals, attributions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -15,12 +15,20 @@ from ..data.labels import GENDERS
 from ..evaluation.calibration import GenderCalibration, calibration_error, reliability_table
 from ..evaluation.metrics import gender_predicted
 from ..experiments.results import Result
-from .style import BLUE, DIVERGING, GREY, ORANGE, SEQUENTIAL, new_axes
+from .style import BLUE, DIVERGING, GREY, ORANGE, SEQUENTIAL, SKY, new_axes
 
 
-def ladder_chart(rows: Sequence[Result]) -> Figure:
-    """Age error and gender accuracy of every row, with 95 % intervals."""
-    figure, panels = plt.subplots(1, 2, figsize=(12, 0.45 * len(rows) + 1.4), sharey=True)
+def ladder_chart(
+    rows: Sequence[Result], published: Mapping[str, Mapping[str, float]] | None = None, highlight: str = ""
+) -> Figure:
+    """Age error and gender accuracy of every row, with 95 % intervals.
+
+    Args:
+        rows: from the first to the last.
+        published: published scores by the name of the row, to stand beside ours.
+        highlight: the name of the row that the reader should find first.
+    """
+    figure, panels = plt.subplots(1, 2, figsize=(12, 0.45 * len(rows) + 1.7), sharey=True)
     places = np.arange(len(rows))[::-1]
     for axes, name, factor, label, colour in (
         (panels[0], "age_mae", 1, "age MAE in years (lower is better)", BLUE),
@@ -29,9 +37,17 @@ def ladder_chart(rows: Sequence[Result]) -> Figure:
         values = np.array([factor * row.test[name] for row in rows])
         ends = np.array([[factor * end for end in row.ci[name]] for row in rows])
         reach = np.abs(ends.T - values)
-        axes.errorbar(values, places, xerr=reach, fmt="o", color=colour, ecolor=colour, capsize=3, elinewidth=1.5)
+        axes.errorbar(values, places, xerr=reach, fmt="o", color=colour, capsize=3, elinewidth=1.5, label="ours")
+        known = [(place, published[row.row]) for place, row in zip(places, rows, strict=True)
+                 if row.row in (published or {})]  # fmt: skip
+        if known:
+            theirs = [factor * scores[name] for _, scores in known]
+            axes.plot(theirs, [place for place, _ in known], "D", color=GREY, fillstyle="none", label="published")
+            axes.legend(loc="best", frameon=True)
         axes.set(xlabel=label, yticks=places, yticklabels=[row.title for row in rows], ylim=(-0.6, len(rows) - 0.4))
-    panels[0].set_title("Each row, with its 95 % interval")
+        for place, row in zip(places, rows, strict=True):
+            if row.row == highlight:
+                axes.axhspan(place - 0.4, place + 0.4, color=SKY, alpha=0.25, linewidth=0, zorder=0)
     return figure
 
 

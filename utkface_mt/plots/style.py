@@ -39,6 +39,20 @@ def use_style(backend: str = "") -> None:
     )
 
 
+def show(figure: Figure, caption: str) -> None:
+    """Shows a figure in a notebook with its caption under it, which the report of a run takes over.
+
+    Args:
+        figure: it is closed, so that it does not appear twice.
+        caption: what is to be seen, and on which faces it was measured.
+    """
+    from IPython.display import Markdown, display
+
+    display(figure, metadata={"caption": caption})
+    display(Markdown(f"*{caption}*"))
+    plt.close(figure)
+
+
 def new_axes(width: float = 7, height: float = 4) -> tuple[Figure, Axes]:
     """One figure with one pair of axes, in inches."""
     figure, axes = plt.subplots(figsize=(width, height))

@@ -1,0 +1,51 @@
+"""Pictures as one array: padded as published, made once, in the order of the faces, and only where there is room."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from utkface_mt.data.dataset import Dataset
+from utkface_mt.data.pixels import open_pixels, prepare_picture
+from utkface_mt.util.errors import UserError
+
+
+def test_padding_is_black_and_the_crop_stays_as_it_is():
+    crop = np.random.default_rng(0).integers(1, 255, (200, 200, 3), np.uint8)
+    padded = prepare_picture(Image.fromarray(crop), 224).copy()
+    assert np.array_equal(padded[12:212, 12:212], crop)
+    padded[12:212, 12:212] = 0
+    assert not padded.any()
+    assert prepare_picture(Image.fromarray(crop).convert("L"), 96).shape == (96, 96, 3)
+
+
+def test_cutting_the_padding_off_leaves_the_crop():
+    crop = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
+    assert np.abs(prepare_picture(Image.fromarray(crop), 200, 12 / 224).astype(int) - crop).max() <= 1
+
+
+def test_pixels_are_made_once_and_in_the_order_of_the_faces(dataset: Dataset):
+    faces = dataset.faces.head(12)
+    pixels = open_pixels(dataset, faces, 32)
+    assert isinstance(pixels, np.memmap)
+    assert pixels.shape == (12, 32, 32, 3)
+    other = open_pixels(dataset, faces.iloc[::-1], 32)
+    assert np.array_equal(pixels, other[::-1])
+    with pytest.raises(ValueError, match="read-only"):
+        pixels[0] = 0
+
+
+def test_a_disk_without_room_is_told_before_anything_is_written(dataset: Dataset, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9 - 1000, 1000))
+    with pytest.raises(UserError, match=r"need 0.0 GB at 36 pixels.*0.0 GB free.*UTKFACE_MT_RUNS"):
+        open_pixels(dataset, dataset.faces, 36)
+    assert not list(dataset.storage.glob("pixels-36-*"))
+
+
+def test_a_place_that_cannot_be_written_to_is_named(dataset: Dataset, tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match="Cannot write to"):
+        open_pixels(replace(dataset, storage=tmp_path / "file" / "storage"), dataset.faces, 32)

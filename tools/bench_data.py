@@ -1,0 +1,137 @@
+"""What it costs to get a dataset ready, and how that grows with the number of faces.
+
+As many different faces as are wanted are made from drawn ones, each turned, lit and coloured in many ways.
+"""
+
+import multiprocessing
+import os
+import re
+import resource
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from utkface_mt.data.dataset import data_report, open_dataset
+from utkface_mt.data.labels import parse_name
+from utkface_mt.data.pixels import open_pixels
+from utkface_mt.data.split import assign_parts
+from utkface_mt.util.files import replacing
+
+PARTS = ("index", "split", "pictures")
+COPY_EVERY = 25  # one face in so many is the one before it, compressed anew: a near-duplicate, as UTKFace has them
+_LIGHTS = 4  # a face is lit unevenly by a field of 4 x 4 lights
+
+
+def write_faces(drawn: Path, folder: Path, count: int) -> Path:
+    """Writes `count` JPEG files of 200 x 200 pixels, named as UTKFace names them.
+
+    Args:
+        drawn: a folder of drawn faces, as `write_sample` makes it; its defective files are passed over.
+        folder: where they go; it appears complete or not at all.
+        count: how many.
+
+    Returns:
+        `folder`.
+    """
+    sources = [source for path in sorted(drawn.iterdir()) if (source := _usable(path))]
+    with replacing(folder) as partial:
+        partial.mkdir()
+
+        def write(number: int) -> None:
+            copied = number % COPY_EVERY == 1
+            labels, picture = sources[(number - copied) % len(sources)]
+            name = f"{labels}_{20_000_000_000_000_000 + number}.jpg.chip.jpg"
+            varied(picture, number - copied).save(partial / name, quality=60 if copied else 85)
+
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            list(pool.map(write, range(count)))
+    return folder
+
+
+def varied(picture: Image.Image, seed: int) -> Image.Image:
+    """Turns, zooms and mirrors a picture and lights it unevenly: what comes out is no near-duplicate."""
+    rng = np.random.default_rng(seed)
+    size = picture.width
+    if rng.random() < 0.5:
+        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    picture = picture.rotate(rng.uniform(-25, 25), Image.Resampling.BILINEAR, translate=tuple(rng.uniform(-20, 20, 2)))
+    edge = rng.uniform(0, 0.2) * size
+    picture = picture.resize((size, size), Image.Resampling.BILINEAR, box=(edge, edge, size - edge, size - edge))
+    lights = Image.fromarray(rng.integers(0, 256, (_LIGHTS, _LIGHTS, 3), dtype=np.uint8))
+    return Image.blend(picture, lights.resize((size, size), Image.Resampling.BICUBIC), 0.5)
+
+
+def _usable(path: Path) -> tuple[str, Image.Image] | None:
+    """The labels and the picture of a file, or None for one of the sample's defects."""
+    try:
+        labels = "_".join(map(str, parse_name(path.name)))
+        with Image.open(path) as picture:
+            return (labels, picture.convert("RGB")) if picture.width == picture.height else None
+    except (ValueError, OSError):
+        return None
+
+
+def measure_preparation(folder: Path, storage: Path, counts: tuple[int, ...], size: int) -> list[dict[str, Any]]:
+    """Prepares the first `count` faces of a folder, for each count, in a process of its own.
+
+    Args:
+        folder: of faces.
+        storage: an empty folder for what is made.
+        counts: how many faces, ascending.
+        size: side of the decoded pictures in pixels.
+
+    Returns:
+        For each count `faces`, the seconds of `index` (with the clusters), `split` and `pictures`, `clusters` of
+        near-duplicates found, and `peak_mb`: the memory of the process up to then, in megabytes.
+    """
+    context = multiprocessing.get_context("spawn")
+    answers = context.SimpleQueue()
+    results = []
+    for count in counts:
+        process = context.Process(target=_prepare, args=(folder, storage / str(count), count, size, answers))
+        process.start()
+        process.join()
+        if process.exitcode:
+            raise RuntimeError(f"preparing {count} faces failed; the message stands above")
+        results.append(answers.get())
+    return results
+
+
+def growth_exponent(counts: list[int], seconds: list[float]) -> float:
+    """The slope of a straight line through the logarithms: 1 is growth in proportion, 2 is quadratic."""
+    return float(np.polyfit(np.log(counts), np.log(seconds), 1)[0])
+
+
+def _prepare(folder: Path, storage: Path, count: int, size: int, answers: Any) -> None:
+    chosen = storage / "faces"
+    chosen.mkdir(parents=True)
+    for path in sorted(folder.iterdir())[:count]:
+        os.link(path, chosen / path.name)
+    marks = [time.perf_counter()]
+    dataset = open_dataset(str(chosen), storage)
+    marks.append(time.perf_counter())
+    peak = _peak_megabytes()
+    assign_parts(dataset.faces, seed=0)
+    marks.append(time.perf_counter())
+    open_pixels(dataset, dataset.faces, size)
+    marks.append(time.perf_counter())
+    seconds = dict(zip(PARTS, np.diff(marks).tolist(), strict=True))
+    clusters = data_report(dataset)["near_duplicate_clusters"]
+    answers.put({"faces": count, **seconds, "clusters": clusters, "peak_mb": peak})
+
+
+def _peak_megabytes() -> float:
+    """The most memory this process has had.
+
+    Linux lets a new process inherit the maximum that `getrusage` tells from its parent, so its own is read elsewhere.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) / 1e3
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss counts bytes there and kilobytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
