@@ -1,34 +1,46 @@
-"""The whole benchmark: measures, and writes `bench.json` and `bench.png`."""
+"""Measures this package against the plain way of doing the same, turn by turn, on drawn faces.
 
+Writes `runs/bench/bench.json` and `bench.png`; the last line of the output is the summary as JSON.
+"""
+
+import argparse
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pandas as pd
 from rich.console import Console
 
-from utkface_mt.config import runs_root
+from utkface_mt.config import Settings
 from utkface_mt.data.dataset import open_dataset
 from utkface_mt.data.pixels import open_pixels
 from utkface_mt.drawn_faces.sample import write_sample
-from utkface_mt.util.runtime import describe_machine, library_versions
-from utkface_mt.util.files import write_json
-from .bench_faces import write_faces
-from .bench_preparation import PARTS, growth_exponent, measure_preparation
-from .bench_training import Times
-from .bench_training import BASELINE_EPOCHS, BATCH, measure_cached_input, measure_frozen_baseline, measure_single_inference, measure_training
-from pathlib import Path
-from typing import Any
-import matplotlib.pyplot as plt
 from utkface_mt.plots.style import BLUE, GREY, ORANGE, new_axes, use_style
-from utkface_mt.util.files import replacing
+from utkface_mt.util.files import replacing, write_json
+from utkface_mt.util.runtime import describe_machine, library_versions
+
+from .bench_data import PARTS, growth_exponent, measure_preparation, write_faces
+from .bench_training import (
+    BASELINE_EPOCHS,
+    BATCH,
+    PASSES,
+    Times,
+    measure_cached_input,
+    measure_frozen_baseline,
+    measure_limit,
+    measure_single_inference,
+    measure_training,
+)
+from .command import call
 
 
 @dataclass(frozen=True)
 class Amounts:
-    """How much is measured.
+    """How much is measured; by default what takes some minutes on two cores.
 
     Attributes:
         image_sizes: of the two training comparisons, in pixels: the larger, the smaller.
@@ -66,6 +78,7 @@ class Line:
         amount: pictures in a turn.
         times: seconds of the turns.
         goal: the ratio to reach, or 0.
+        multiply_adds: of a picture on its way through the network, where the network is all there is to do.
     """
 
     key: str
@@ -74,38 +87,39 @@ class Line:
     amount: int
     times: Times
     goal: float = 0.0
+    multiply_adds: int = 0
 
     def row(self) -> dict[str, Any]:
         """Speeds in pictures a second (medians), their ratio and the goal, as plain values."""
-        speeds = {way: self.amount / median(getattr(self.times, way)) for way in ("plain", "ours")}
+        seconds = {"plain": self.times.plain, "ours": self.times.ours}
         return {
             "key": self.key,
             "what": self.what,
             "plain_way": self.plain_way,
-            "plain": round(speeds["plain"], 1),
-            "ours": round(speeds["ours"], 1),
+            **{way: round(self.amount / median(values), 1) for way, values in seconds.items()},
             "ratio": round(self.times.ratio, 2),
             "goal": self.goal,
-            "seconds": {way: [round(value, 4) for value in getattr(self.times, way)] for way in ("plain", "ours")},
+            "seconds": {way: [round(value, 4) for value in values] for way, values in seconds.items()},
         }
 
 
-def run_benchmark(console: Console, amounts: Amounts | None = None) -> dict[str, Any]:
-    """Measures everything and writes `runs/bench/bench.json` and `bench.png`.
+def run_benchmark(folder: Path, console: Console, amounts: Amounts | None = None) -> dict[str, Any]:
+    """Measures everything and writes `bench.json` and `bench.png`.
 
     Args:
+        folder: where to.
         console: where progress and the table go.
-        amounts: how much; by default what takes some minutes on two cores.
+        amounts: how much.
 
     Returns:
         The summary: one number for each key, as the last line of `make bench` shows it.
     """
     amounts = amounts or Amounts()
-    folder = runs_root() / "bench"
     scratch = folder / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
     try:
         lines = _training_lines(amounts, console)
+        limit = measure_limit(amounts.turns)
         console.print(f"Drawing {amounts.drawn} faces and making {amounts.indexed:,} of them ...")
         drawn = write_sample(scratch / "drawn" / "UTKFace", amounts.drawn)
         faces = write_faces(drawn, scratch / "faces", amounts.indexed)
@@ -115,7 +129,7 @@ def run_benchmark(console: Console, amounts: Amounts | None = None) -> dict[str,
         preparation = measure_preparation(faces, scratch / "prepared", counts, amounts.image_sizes[1])
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    report = _report([line.row() for line in lines], preparation)
+    report = _report(lines, limit, preparation)
     write_json(folder / "bench.json", report)
     ratio_chart(report, folder / "bench.png")
     _print(report, folder, console)
@@ -126,12 +140,12 @@ def _training_lines(amounts: Amounts, console: Console) -> list[Line]:
     lines = []
     for size, steps in zip(amounts.image_sizes, amounts.steps, strict=True):
         console.print(f"Training at {size} pixels ...")
-        seconds = measure_training(size, amounts.width, steps, amounts.turns)
+        seconds, work = measure_training(size, amounts.width, steps, amounts.turns)
         title, plain = f"training, all layers, {size} px", "keras.applications in model.fit, arrays in memory"
         pictures, against = steps * BATCH, seconds["plain"]
         lines += [
             Line(f"train_{size}", f"{title}, augmented", plain, pictures, Times(against, seconds["train"]), 2.0),
-            Line(f"step_{size}", f"{title}, step alone", plain, pictures, Times(against, seconds["step"])),
+            Line(f"step_{size}", f"{title}, step alone", plain, pictures, Times(against, seconds["step"]), 0.0, work),
         ]
     keeps_up = Times(seconds["train"], seconds["input"])  # of the smaller size, where the input has less time
     small = amounts.image_sizes[1]
@@ -140,11 +154,10 @@ def _training_lines(amounts: Amounts, console: Console) -> list[Line]:
     console.print("Frozen baseline and single predictions ...")
     baseline = measure_frozen_baseline(small, amounts.width, amounts.faces, amounts.turns)
     what, way = f"frozen baseline, {BASELINE_EPOCHS} epochs, {small} px", "every epoch through the backbone"
-    seen = amounts.faces * BASELINE_EPOCHS
-    lines.append(Line("frozen_baseline", what, way, seen, baseline, 6.0))
+    lines.append(Line("frozen_baseline", what, way, amounts.faces * BASELINE_EPOCHS, baseline, 6.0))
     single = measure_single_inference(small, amounts.width, amounts.calls, amounts.turns)
-    what = f"one picture at a time, {small} px"
-    lines.append(Line("single_inference", what, "model.predict", amounts.calls, single, 5.0))
+    what, way = f"one picture at a time, {small} px", "model.predict"
+    lines.append(Line("single_inference", what, way, amounts.calls, single, 5.0))
     return lines
 
 
@@ -160,8 +173,9 @@ def _input_line(faces: Path, scratch: Path, amounts: Amounts, console: Console) 
     return Line("cached_input", what, way, amounts.pictures, times, 3.0)
 
 
-def _report(rows: list[dict[str, Any]], preparation: list[dict[str, Any]]) -> dict[str, Any]:
+def _report(lines: list[Line], limit: dict[str, float], preparation: list[dict[str, Any]]) -> dict[str, Any]:
     """Everything that was measured, fit for JSON."""
+    rows = [line.row() for line in lines]
     *grown, indexed = preparation
     counts = [entry["faces"] for entry in grown]
     exponents = {part: round(growth_exponent(counts, [entry[part] for entry in grown]), 3) for part in PARTS}
@@ -172,38 +186,57 @@ def _report(rows: list[dict[str, Any]], preparation: list[dict[str, Any]]) -> di
         "machine": describe_machine(),
         "versions": library_versions(),
         "rows": rows,
+        "multiply_add_rate": _multiply_add_rate(lines, limit),
         "preparation": preparation,
         "growth": exponents,
         "summary": {**summary, "growth_exponent": round(total, 3)},
     }
 
 
+def _multiply_add_rate(lines: list[Line], limit: dict[str, float]) -> dict[str, Any]:
+    """Rates in GMAC/s: of the two plain operations and of our training steps, whose share of the faster is given."""
+    steps = [line for line in lines if line.multiply_adds]
+    rates = {line.key: PASSES * line.multiply_adds * line.amount / median(line.times.ours) / 1e9 for line in steps}
+    shares = {key: round(rate / max(limit.values()), 3) for key, rate in rates.items()}
+    return {name: round(rate, 1) for name, rate in (limit | rates).items()} | {"share_of_limit": shares}
+
+
 def _print(report: dict[str, Any], folder: Path, console: Console) -> None:
     table = pd.DataFrame(report["rows"])[["what", "plain_way", "plain", "ours", "ratio", "goal"]]
-    console.print("Speeds in pictures a second:")
-    console.print(table.to_markdown(index=False), soft_wrap=True)
     indexed, summary = report["preparation"][-1], report["summary"]
-    console.print(
+    parts = ", ".join(f"{part} {value}" for part, value in report["growth"].items())
+    for text in (
+        "Speeds in pictures a second:",
+        table.to_markdown(index=False),
+        share_of_limit(report["multiply_add_rate"]),
         f"Index and near-duplicate clusters of {indexed['faces']:,} faces: {summary['index_seconds']} s, "
         f"{summary['index_peak_mb']} MB at most (goal: 90 s, 1,000 MB)",
-        soft_wrap=True,
-    )
-    parts = ", ".join(f"{part} {value}" for part, value in report["growth"].items())
-    console.print(
         f"Time grows with the number of faces to the power of {summary['growth_exponent']} ({parts}; goal: 1.1)",
-        soft_wrap=True,
+        f"{report['machine']}; written: {folder / 'bench.json'}, {folder / 'bench.png'}",
+    ):
+        console.print(text, soft_wrap=True)
+
+
+def share_of_limit(rate: dict[str, Any]) -> str:
+    """How much of the machine's multiplications a training step uses, in one line."""
+    steps = ", ".join(
+        f"{key.removeprefix('step_')} px {rate[key]:,.0f} GMAC/s ({share:.0%})"
+        for key, share in rate["share_of_limit"].items()
     )
-    console.print(f"{report['machine']}; written: {folder / 'bench.json'}, {folder / 'bench.png'}", soft_wrap=True)
+    return (
+        f"Share of the limit: a matrix product {rate['matrix_product']:,.0f} GMAC/s, a 3 x 3 convolution "
+        f"{rate['convolution']:,.0f} GMAC/s, our training step at {steps} of the faster"
+    )
 
 
 def ratio_chart(report: dict[str, Any], path: Path) -> None:
     """Draws how many times faster each thing is than the plain way, with the goals.
 
     Args:
-        report: as `run_benchmark` writes it to `bench.json`.
+        report: as it stands in `bench.json`.
         path: of the PNG file.
     """
-    use_style()
+    use_style("Agg")
     rows = report["rows"][::-1]
     figure, axes = new_axes(9, 0.55 * len(rows) + 1.2)
     places = range(len(rows))
@@ -222,3 +255,14 @@ def ratio_chart(report: dict[str, Any], path: Path) -> None:
     with replacing(path) as temporary:
         figure.savefig(temporary)
     plt.close(figure)
+
+
+def main() -> None:
+    """Measures, and prints the summary as JSON."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    summary = run_benchmark(Settings.read().runs_folder / "bench", Console(highlight=False))
+    print(json.dumps(summary))
+
+
+if __name__ == "__main__":
+    call(main)

@@ -3,10 +3,11 @@
 As many different faces as are wanted are made from drawn ones, each turned, lit and coloured in many ways.
 """
 
-import multiprocessing
+import json
 import os
 import re
 import resource
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -89,16 +90,12 @@ def measure_preparation(folder: Path, storage: Path, counts: tuple[int, ...], si
         For each count `faces`, the seconds of `index` (with the clusters), `split` and `pictures`, `clusters` of
         near-duplicates found, and `peak_mb`: the memory of the process up to then, in megabytes.
     """
-    context = multiprocessing.get_context("spawn")
-    answers = context.SimpleQueue()
     results = []
     for count in counts:
-        process = context.Process(target=_prepare, args=(folder, storage / str(count), count, size, answers))
-        process.start()
-        process.join()
-        if process.exitcode:
-            raise RuntimeError(f"preparing {count} faces failed; the message stands above")
-        results.append(answers.get())
+        places = [str(path.resolve()) for path in (folder, storage / str(count))]
+        command = [sys.executable, "-m", __name__, *places, str(count), str(size)]
+        done = subprocess.run(command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, check=True)
+        results.append(json.loads(done.stdout.splitlines()[-1]))
     return results
 
 
@@ -107,7 +104,8 @@ def growth_exponent(counts: list[int], seconds: list[float]) -> float:
     return float(np.polyfit(np.log(counts), np.log(seconds), 1)[0])
 
 
-def _prepare(folder: Path, storage: Path, count: int, size: int, answers: Any) -> None:
+def prepare(folder: Path, storage: Path, count: int, size: int) -> dict[str, Any]:
+    """Prepares the first `count` faces of a folder and says what that cost, as `measure_preparation` returns it."""
     chosen = storage / "faces"
     chosen.mkdir(parents=True)
     for path in sorted(folder.iterdir())[:count]:
@@ -122,7 +120,7 @@ def _prepare(folder: Path, storage: Path, count: int, size: int, answers: Any) -
     marks.append(time.perf_counter())
     seconds = dict(zip(PARTS, np.diff(marks).tolist(), strict=True))
     clusters = data_report(dataset)["near_duplicate_clusters"]
-    answers.put({"faces": count, **seconds, "clusters": clusters, "peak_mb": peak})
+    return {"faces": count, **seconds, "clusters": clusters, "peak_mb": peak}
 
 
 def _peak_megabytes() -> float:
@@ -135,3 +133,7 @@ def _peak_megabytes() -> float:
         return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) / 1e3
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss counts bytes there and kilobytes elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+if __name__ == "__main__":  # the process of its own: FOLDER STORAGE COUNT SIZE
+    print(json.dumps(prepare(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))))

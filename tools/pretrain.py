@@ -1,4 +1,4 @@
-"""Makes the weights the `sample` profile starts from: `python -m utkface_mt.training.pretrain`.
+"""Makes the weights the `sample` profile starts from.
 
 On UTKFace the backbone starts from ImageNet. The sample needs the same situation without a download: a backbone that
 has learnt to see, but was never told an age or a gender. So a narrow MobileNetV2 (width 0.35, 1.2 MB as float16)
@@ -9,16 +9,17 @@ Wrinkles, beards, baldness and the proportions of a growing face are left for fi
 minutes on two cores; the seed differs from every sample's, so that no sample face is among the training faces.
 """
 
+import argparse
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from utkface_mt.util.backend import keras
 from utkface_mt.data.pixels import prepare_picture
 from utkface_mt.drawn_faces.sample import draw_batch
-from utkface_mt.util.files import replacing
 from utkface_mt.model.weights import bundled_path
+from utkface_mt.util.backend import keras
+from utkface_mt.util.files import replacing
 
 SEED = 20_000
 FACES = 12_000
@@ -86,6 +87,16 @@ def _save_as_float16(backbone: keras.Model, target: Path) -> None:
         half.save_weights(temporary)
 
 
+def main() -> None:
+    """Trains the weights and writes them into the package, or elsewhere."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=bundled_path("mobilenet_v2", WIDTH), help="the .weights.h5 to write")
+    parser.add_argument("--faces", type=int, default=FACES, help="drawn faces to learn from")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="passes over them")
+    options = parser.parse_args()
+    explained = pretrain(options.out, options.faces, options.epochs)
+    print(f"Held-out variance explained: {explained:.3f}; weights at {options.out}")
+
+
 if __name__ == "__main__":
-    destination = bundled_path("mobilenet_v2", WIDTH)
-    print(f"Held-out variance explained: {pretrain(destination):.3f}; weights at {destination}")
+    main()

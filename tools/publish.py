@@ -1,5 +1,6 @@
-"""For maintainers: what is committed of a sample run, without traces of the machine: notebooks' outputs, a picture."""
+"""Runs the sample sequence and writes its outputs, without traces of the machine, into `notebooks/`; draws a picture."""
 
+import argparse
 import re
 from pathlib import Path
 
@@ -9,14 +10,15 @@ from nbformat import NotebookNode
 from PIL import Image
 from rich.console import Console
 
-from utkface_mt.config import repository_root, runs_root
+from utkface_mt.config import REFERENCE, Settings, repository_root
 from utkface_mt.drawn_faces import draw_face, sample_traits
 from utkface_mt.drawn_faces.sample import sample_labels
-from utkface_mt.util.runtime import describe_machine
+from utkface_mt.experiments.notebooks import run_notebooks
 from utkface_mt.util.errors import UserError
 from utkface_mt.util.files import digest, replacing, write_json
-from utkface_mt.experiments.reference import REFERENCE
-from utkface_mt.experiments.notebooks import SequenceOptions, run_sequence
+from utkface_mt.util.runtime import describe_machine
+
+from .command import call
 
 SAMPLE_RUN = REFERENCE / "sample_run.json"  # how long each notebook took with the sample
 MARK = "utkface_mt"  # in a notebook's metadata: what its outputs were made with
@@ -28,27 +30,26 @@ ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(?:[\w.+-]+/)+[\w.+-]+")
 def publish_notebooks(console: Console) -> None:
     """Runs the sample sequence afresh and writes its cleaned outputs into `notebooks/`.
 
-    The README's picture is drawn, and how long each notebook took is written into `reference/sample_run.json`.
+    The picture of drawn faces is renewed, and how long each notebook took is written into `reference/sample_run.json`.
 
     Raises:
-        UserError: if an output holds an absolute path.
+        UserError: if an output holds an absolute path; then no notebook is written.
     """
-    run_sequence(SequenceOptions(fresh=True), console)
-    seconds = {}
-    for executed in sorted((runs_root() / "sample" / "notebooks").glob("[0-9][0-9]_*.ipynb")):
-        target = repository_root() / "notebooks" / executed.name
-        if target.exists():
-            notebook = nbformat.read(executed, as_version=4)
-            seconds[executed.stem] = round(notebook.metadata["papermill"]["duration"])
-            notebook = clean(notebook, executed.name)
-            with replacing(target) as temporary:
-                nbformat.write(notebook, temporary)
+    folder = run_notebooks(Settings.read(profile="sample"), console, fresh=True)
+    seconds, cleaned = {}, {}
+    for target in sorted((repository_root() / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        notebook = nbformat.read(folder / "notebooks" / target.name, as_version=4)
+        seconds[target.stem] = round(notebook.metadata["papermill"]["duration"])
+        cleaned[target] = clean(notebook, target.name)
+    for target, notebook in cleaned.items():
+        with replacing(target) as temporary:
+            nbformat.write(notebook, temporary)
     write_json(SAMPLE_RUN, {"machine": describe_machine(), "seconds": seconds})
     draw_poster(repository_root() / "images" / "sample_faces.png")
 
 
 def draw_poster(target: Path, columns: int = 12, rows: int = 4, size: int = 84) -> None:
-    """Draws sample faces side by side, sorted by age: the README's first picture."""
+    """Draws sample faces side by side, sorted by age."""
     labels = sample_labels(columns * rows, seed=1)
     poster = Image.new("RGB", (columns * size, rows * size))
     for place, (number, face) in enumerate(sorted(enumerate(labels), key=lambda entry: entry[1][0])):
@@ -109,3 +110,13 @@ def pictures_digest(notebook: NotebookNode) -> str:
 def _text(output: NotebookNode) -> str:
     """The plain text of an output."""
     return output.get("text", "") + output.get("data", {}).get("text/plain", "")
+
+
+def main() -> None:
+    """Publishes the notebooks."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    publish_notebooks(Console(highlight=False))
+
+
+if __name__ == "__main__":
+    call(main)

@@ -1,29 +1,180 @@
-"""The tables in README and docs that come from measurements: written from `reference/`, never by hand.
+"""Writes the tables and figures in README, docs and model card from what was measured, in `reference/`.
 
-A block stands between `<!-- NAME -->` and `<!-- /NAME -->`; `python -m utkface_mt.readme` renews all of them, and a
-test fails when one has drifted.
+A table stands between `<!-- NAME -->` and `<!-- /NAME -->`; a test fails when one has drifted.
 """
 
+import argparse
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from . import tables as measured
-from utkface_mt.config import PROFILES, repository_root
+from utkface_mt.config import PROFILES, REFERENCE, repository_root
+from utkface_mt.data.labels import age_group, gender_name, race_name
+from utkface_mt.evaluation.calibration import COVERAGE, AgeInterval, GenderCalibration, calibration_error
+from utkface_mt.evaluation.metrics import by_group
+from utkface_mt.evaluation.reports import age_error_grid, gender_report
+from utkface_mt.experiments.reference import (
+    PROFILE,
+    best_result,
+    measured_predictions,
+    measured_results,
+    measured_rows,
+    measured_split,
+    measured_table,
+    shown_profile,
+)
+from utkface_mt.experiments.results import results_table, with_interval
+from utkface_mt.experiments.rows import ROWS, SCHEDULERS
+from utkface_mt.model.weights import BUNDLED_MODEL
 from utkface_mt.util.files import read_json, write_text
-from utkface_mt.experiments.ladder import SCHEDULERS
-from utkface_mt.experiments.rows import ROWS
 
-REFERENCE = Path(__file__).parent / "reference"
-PAGES = ("README.md", "docs/ten_million_faces.md", "utkface_mt/reference/MODEL_CARD.md")
+from .command import call
+
+BLOCK = re.compile(r"<!-- ([a-z-]+) -->\n.*?<!-- /\1 -->", re.DOTALL)
 TEN_MILLION = 10_000_000
 PICTURE_BYTES = 3 * 128 * 128
 
 
+def _changes() -> pd.DataFrame:
+    profile = shown_profile()
+    return measured_table(*measured_rows(profile), profile=profile).T
+
+
+def ladder() -> str:
+    """The published table and ours side by side."""
+    rows = [result for result in measured_results(shown_profile()) if not result.repeat]
+    table, published = results_table(rows).set_index("row"), _changes()
+    table.insert(1, "published age MAE", published["published age MAE"])
+    table.insert(5, "published gender", published["published gender"])
+    return _markdown(table.reset_index())
+
+
+def steps() -> str:
+    """What each row changed against the row before, by the paired bootstrap."""
+    table = _changes().filter(like="change")
+    return _markdown(table[table["change of age MAE"] != ""].reset_index(names="row"))
+
+
+def seeds() -> str:
+    """The rows that were trained with several seeds."""
+    results = measured_results(shown_profile())
+    rows = []
+    for name in dict.fromkeys(result.row for result in results if result.repeat):
+        same = [result for result in results if result.row == name]
+        scores = 100 * pd.DataFrame([result.test for result in same])
+        rows.append(
+            {
+                "row": same[0].title,
+                "seeds": ", ".join(str(result.experiment.seed) for result in same),
+                "age MAE": _listed(scores["age_mae"] / 100, ".2f"),
+                "RMSE": _listed(scores["age_rmse"] / 100, ".2f"),
+                "gender accuracy %": _listed(scores["gender_accuracy"], ".1f"),
+            }
+        )
+    return _table(rows)
+
+
+def _listed(values: pd.Series, form: str) -> str:
+    return f"{', '.join(f'{value:{form}}' for value in values)} (mean {values.mean():{form}})"
+
+
+def measured_on(profile: str) -> str:
+    """What the rows of a profile were measured on."""
+    row = list(measured_rows(profile).values())[-1]
+    faces = measured_split()["part"].value_counts()
+    file, _, digest = row["configuration"]["weights"].partition("@")
+    known = f" (not part of this repository; its SHA-256 begins with {digest})" if digest else ""
+    return (
+        f"Profile `{profile}`: {faces['train']:,} faces train, {faces['validation']:,} decide, "
+        f"{faces['calibration']:,} calibrate, {row['n_test']:,} test. Machine: {row['machine']}; TensorFlow "
+        f"{row['versions']['tensorflow']}, Keras {row['versions']['keras']}. Initial weights: `{file}`, ImageNet "
+        f"weights of which the last three blocks saw a light extra tuning on dog breeds{known}. How far Keras' own "
+        "ImageNet weights lead elsewhere was not measured."
+    )
+
+
+def bundled_profile() -> str:
+    """The profile whose best row is the bundled model, of which the model card speaks."""
+    return read_json(BUNDLED_MODEL / "model.json").get("profile", PROFILE)
+
+
+def _best(part: str = "test") -> pd.DataFrame:
+    return measured_predictions(best_result(bundled_profile()), part)
+
+
+def gender_classes() -> str:
+    """scikit-learn's classification report of the best row."""
+    table = gender_report(_best())
+    return _markdown(table.round(3).astype(object).where(table.notna(), "").reset_index(names=""))
+
+
+def age_errors() -> str:
+    """Age error of the best row by age group and gender, in years; a negative mean error is too young an answer."""
+    table = _best()
+    group = age_group(table["age_true"]).rename("age group")
+    error = (table["age"] - table["age_true"]).groupby(group, observed=False).mean()
+    grid = age_error_grid(table).map("{:.2f}".format).add_prefix("MAE, ")
+    grid["mean error (minus: too young)"] = error.map("{:+.1f}".format)
+    return _markdown(pd.concat([_groups(table, group).set_index("age group"), grid], axis=1).reset_index())
+
+
+def races() -> str:
+    """Scores of the best row by race code."""
+    table = _best()
+    return _markdown(_groups(table, race_name(table["race"]).rename("race")))
+
+
+def race_and_gender() -> str:
+    """Scores of the best row by race code and gender."""
+    table = _best()
+    groups = race_name(table["race"]).astype(str) + ", " + gender_name(table["gender_true"]).astype(str)
+    return _markdown(_groups(table, groups.rename("group")))
+
+
+def _groups(table: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
+    scores = by_group(table, groups)
+
+    def column(name: str, form: str, factor: float = 1) -> list[str]:
+        ends = scores[[name, f"{name}_low", f"{name}_high"]].to_numpy()
+        return [with_interval(values, form, factor) for values in ends]
+
+    return pd.DataFrame(
+        {
+            groups.name: scores.index.astype(str),
+            "faces": scores["n"].to_numpy(),
+            "age MAE [95 %]": column("age_mae", ".2f"),
+            "gender accuracy % [95 %]": column("gender_accuracy", ".1f", 100),
+        }
+    )
+
+
+def certainty() -> str:
+    """How far the best row's probabilities and intervals can be trusted."""
+    test, calibration = _best(), _best("calibration")
+    interval, scaling = AgeInterval.fit(calibration), GenderCalibration.fit(calibration)
+    raw, truth = test["probability_female"], test["gender_true"]
+    covered = interval.covered(test)
+    by_age = 100 * covered.groupby(age_group(test["age_true"]), observed=True).mean()
+    bundled = read_json(BUNDLED_MODEL / "model.json")["interval_half_width"]
+    return _facts(
+        {
+            "faces fitted on, and measured on": f"{len(calibration):,} for calibration, {len(test):,} of the test",
+            f"{100 * COVERAGE:.0f} % age interval": f"± {interval.half_width:.1f} years",
+            "the bundled model's, fitted to its rounded weights": f"± {bundled:.1f} years",
+            "test faces within the interval": f"{100 * covered.mean():.1f} %",
+            "the age group it covers least": f"{by_age.idxmin()}: {by_age.min():.0f} %",
+            "the age group it covers most": f"{by_age.idxmax()}: {by_age.max():.0f} %",
+            "calibration error of the gender probability": f"{100 * calibration_error(raw, truth):.1f} %",
+            "after temperature scaling": f"{100 * calibration_error(scaling.probability(raw), truth):.1f} %",
+        }
+    )
+
+
 def performance() -> str:
-    """What `make bench` measured, as a table and a sentence."""
+    """What `make bench` measured."""
     report = read_json(REFERENCE / "bench.json")
     rows = [
         {
@@ -31,46 +182,67 @@ def performance() -> str:
             "the plain way": row["plain_way"],
             "plain, pictures/s": f"{row['plain']:,.0f}",
             "ours, pictures/s": f"{row['ours']:,.0f}",
-            "times as fast": f"**{row['ratio']:.1f}**",
+            "times as fast": f"{row['ratio']:.1f}",
         }
         for row in report["rows"]
     ]
-    indexed, summary = report["preparation"][-1], report["summary"]
-    growth = ", ".join(f"{part} {value:.2f}" for part, value in report["growth"].items())
-    few, many = report["preparation"][0]["faces"], report["preparation"][-2]["faces"]
-    return (
-        f"{pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)}\n\n"
-        f"Measured on: {report['machine']}; TensorFlow {report['versions']['tensorflow']}, "
-        f"Keras {report['versions']['keras']}. Index and near-duplicate clusters of {indexed['faces']:,} faces took "
-        f"{summary['index_seconds']:.0f} s and {summary['index_peak_mb']:,} MB. From {few:,} to {many:,} faces the "
-        f"time to prepare a dataset grew with the number of faces to the power of {summary['growth_exponent']:.2f} "
-        f"({growth})."
-    )
+    *grown, indexed = report["preparation"]
+    growth = {"in all": report["summary"]["growth_exponent"], **report["growth"]}
+    facts = {
+        f"index and near-duplicate clusters of {indexed['faces']:,} faces": f"{indexed['index']:.0f} s, "
+        f"{indexed['peak_mb']:,.0f} MB",
+        f"power by which time grows, from {grown[0]['faces']:,} to {grown[-1]['faces']:,} faces": ", ".join(
+            f"{part} {value:.2f}" for part, value in growth.items()
+        ),
+        **_limit(report.get("multiply_add_rate")),
+        "machine": f"{report['machine']}; TensorFlow {report['versions']['tensorflow']}",
+    }
+    return f"{_table(rows)}\n\n{_facts(facts)}"
+
+
+def _limit(rate: dict[str, Any] | None) -> dict[str, str]:
+    """How near a training step comes to what the machine can do; reports from before it was measured lack it."""
+    if rate is None:
+        return {}
+    plain = "a matrix product {matrix_product:,.0f}, a 3 x 3 convolution {convolution:,.0f} GMAC/s".format(**rate)
+    shares = rate["share_of_limit"].items()
+    ours = ", ".join(f"{key.removeprefix('step_')} px {rate[key]:,.0f} GMAC/s: {share:.0%}" for key, share in shares)
+    return {"the limit": plain, "our training step, and its share of the limit": ours}
 
 
 def ten_million() -> str:
-    """What ten million faces would take with today's code and speeds, as a table."""
+    """What ten million faces would take with today's code and speeds."""
     report = read_json(REFERENCE / "bench.json")
     speed = {row["key"]: row["ours"] for row in report["rows"]}["train_128"]
-    indexed = report["preparation"][-1]
-    grown = report["preparation"][-2]
-    epochs = _ladder_epochs()
-    hours = TEN_MILLION / speed / 3600
-    index_hours = indexed["index"] / indexed["faces"] * TEN_MILLION / 3600
-    split_hours = grown["split"] / grown["faces"] * TEN_MILLION / 3600
-    rows = {
-        "decoded pictures at 128 px": f"{PICTURE_BYTES * TEN_MILLION / 1e9:,.0f} GB ({PICTURE_BYTES:,} bytes a face)",
-        "reading and hashing every file, in proportion": f"{index_hours:.1f} h",
-        "the split as it is done today, in proportion": f"{split_hours:.1f} h",
-        f"one epoch at the measured {speed:,.0f} pictures/s (two cores)": f"{hours:.1f} h",
-        f"the ladder, {epochs} epochs, on these two cores": f"{hours * epochs / 24:,.0f} days",
-        "the same in core hours": f"{2 * hours * epochs:,.0f}",
-    }
-    return pd.DataFrame(rows.items(), columns=["what", "estimate"]).to_markdown(index=False, disable_numparse=True)
+    *_, grown, indexed = report["preparation"]
+    hours, epochs = TEN_MILLION / speed / 3600, _ladder_epochs()
+    return _facts(
+        {
+            "decoded pictures at 128 px": f"{PICTURE_BYTES * TEN_MILLION / 1e9:,.0f} GB ({PICTURE_BYTES:,} bytes each)",
+            "reading and hashing every file, in proportion": _proportional(indexed, "index"),
+            "the split as it is done today, in proportion": _proportional(grown, "split"),
+            f"one epoch at the measured {speed:,.0f} pictures/s (two cores)": f"{hours:.1f} h",
+            f"the ladder, {epochs} epochs, on these two cores": f"{hours * epochs / 24:,.0f} days",
+            "the same in core hours": f"{2 * hours * epochs:,.0f}",
+        },
+        "estimate",
+    )
+
+
+def _proportional(measured: dict[str, float], part: str) -> str:
+    return f"{measured[part] / measured['faces'] * TEN_MILLION / 3600:.1f} h"
+
+
+def _ladder_epochs() -> int:
+    """Epochs through the backbone in the whole ladder of the cpu profile, if no run stops early."""
+    profile = PROFILES["cpu"]
+    start = profile.start.epochs
+    rows = sum(row.changes(profile).get("epochs", start) for row in ROWS if row.previous)
+    return rows + (len(SCHEDULERS) - 1 + len(profile.gender_shares)) * start + profile.trials * profile.trial_epochs
 
 
 def notebooks() -> str:
-    """How to read the notebooks: the question, the time with the sample, and what each leaves behind."""
+    """How to read the notebooks: each one's question, and its time with the sample."""
     took = read_json(REFERENCE / "sample_run.json")
     rows = []
     for path in sorted((repository_root() / "notebooks").glob("[0-9][0-9]_*.ipynb")):
@@ -78,20 +250,19 @@ def notebooks() -> str:
         title, question = re.search(r"# \d+\. (.*?) \*\*Question: (.*?)\*\*", first).groups()
         rows.append(
             {
-                "notebook": f"[`{path.stem}`](notebooks/{path.name}): {title}",
+                "notebook": f"[{path.stem[:2]}. {title}](notebooks/{path.name})",
                 "question": question[0].upper() + question[1:],
-                "seconds": str(took["seconds"][path.stem]),
-                "writes": re.search(r"\*Writes\* (.*?)[.:]( |$)", first)[1],
+                "seconds": took["seconds"].get(path.stem, ""),
             }
         )
-    table = pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
-    minutes = sum(took["seconds"].values()) / 60
-    return f"{table}\n\nSeconds with the drawn sample on: {took['machine']}; {minutes:.0f} minutes in all."
+    rows.append({"notebook": "", "question": took["machine"], "seconds": sum(took["seconds"].values())})
+    return _table(rows)
 
 
 def exports() -> str:
     """What each exported file costs and how near its answers are."""
     report = read_json(REFERENCE / "exports.json")
+    own, keras = report["keras"], {"format": "Keras, half-precision weights", "precision": "float32"}
     rows = [
         {
             "format": row["format"],
@@ -99,17 +270,15 @@ def exports() -> str:
             "MB": f"{row['bytes'] / 1e6:.2f}",
             "ms a face": f"{row['milliseconds']:.0f}",
             "largest difference, years": f"{row['age_max_difference']:.2f}",
-            "change of age MAE [95 %]": "{:+.3f} [{:+.3f}, {:+.3f}]".format(*row["age_mae_difference"]),
-            "gender accuracy": f"{100 * row['gender_accuracy']:.1f} %",
+            "change of age MAE [95 %]": with_interval(row["age_mae_difference"], "+.3f"),
+            **_scores(row),
         }
         for row in report["rows"]
     ]
-    own = report["keras"]
+    table = pd.DataFrame([{**keras, **_scores(own)}, *rows]).reindex(columns=list(rows[0])).fillna("")
     return (
-        f"{pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)}\n\nAgainst the bundled model in Keras, "
-        f"with its weights in half precision (age MAE {own['age_mae']:.2f} years, gender "
-        f"{100 * own['gender_accuracy']:.1f} %), on {report['n_test']:,} test faces. Milliseconds: median of single "
-        f"faces on one processor, for SavedModel on all; machine: {report['machine']}."
+        f"{_markdown(table)}\n\nOn {report['n_test']:,} test faces. Milliseconds: median of single faces on one "
+        f"processor, for SavedModel on all; machine: {report['machine']}."
     )
 
 
@@ -119,44 +288,59 @@ def margins() -> str:
     rows = [
         {
             "margin at each edge": f"{100 * row['margin']:+.1f} %" if row["margin"] else "as UTKFace",
-            "age MAE": f"{row['age_mae']:.2f}",
-            "change [95 %]": "{:+.2f} [{:+.2f}, {:+.2f}]".format(*row["age_mae_difference"]),
-            "gender accuracy": f"{100 * row['gender_accuracy']:.1f} %",
+            "change of age MAE [95 %]": with_interval(row["age_mae_difference"], "+.2f"),
+            **_scores(row),
         }
         for row in measured["margins"]
     ]
-    own = measured["as_cut"]
+    rows = [{"margin at each edge": "not cut again", "change of age MAE [95 %]": "", **_scores(measured["as_cut"])}, *rows]
     return (
-        f"{pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)}\n\nOn {measured['found']:,} of "
-        f"{measured['faces']:,} validation crops, those in which a face was found; as UTKFace cut them, the same faces "
-        f"score {own['age_mae']:.2f} years and {100 * own['gender_accuracy']:.1f} %."
+        f"{_table(rows)}\n\nOn {measured['found']:,} of {measured['faces']:,} validation crops, those in which a face "
+        "was found."
     )
 
 
-def _ladder_epochs() -> int:
-    """Epochs through the backbone in the whole ladder of the cpu profile, if no run stops early."""
-    profile = PROFILES["cpu"]
-    fine_tuned = [row for row in ROWS if row.previous]
-    runs = len(fine_tuned) + len(SCHEDULERS) - 1 + len(profile.gender_shares)
-    return runs * profile.start.epochs + profile.trials * profile.trial_epochs
+def _scores(row: Mapping[str, float]) -> dict[str, str]:
+    return {"age MAE": f"{row['age_mae']:.2f}", "gender accuracy": f"{100 * row['gender_accuracy']:.1f} %"}
+
+
+def _facts(facts: Mapping[str, str], title: str = "measured") -> str:
+    """Names and what they come to, in two columns."""
+    return _markdown(pd.DataFrame(facts.items(), columns=["what", title]))
+
+
+def _table(rows: Iterable[Mapping[str, Any]]) -> str:
+    return _markdown(pd.DataFrame(rows))
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    return table.to_markdown(index=False, disable_numparse=True)
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
+    "ladder": ladder,
+    "steps": steps,
+    "seeds": seeds,
+    "measured-on": lambda: measured_on(shown_profile()),
+    "model-measured-on": lambda: measured_on(bundled_profile()),
+    "gender-classes": gender_classes,
+    "age-errors": age_errors,
+    "races": races,
+    "race-and-gender": race_and_gender,
+    "certainty": certainty,
     "performance": performance,
     "ten-million": ten_million,
     "notebooks": notebooks,
     "exports": exports,
     "margins": margins,
-    "ladder": measured.ladder,
-    "steps": measured.steps,
-    "seeds": measured.seeds,
-    "measured-on": measured.measured_on,
-    "gender-classes": measured.gender_classes,
-    "age-errors": measured.age_errors,
-    "races": measured.races,
-    "race-and-gender": measured.race_and_gender,
-    "certainty": measured.certainty,
 }
+
+
+def pages(root: Path | None = None) -> list[Path]:
+    """The pages that have blocks."""
+    root = root or repository_root()
+    every = [root / "README.md", *sorted((root / "docs").glob("*.md")), root / "utkface_mt/reference/MODEL_CARD.md"]
+    return [page for page in every if BLOCK.search(page.read_text(encoding="utf-8"))]
 
 
 def renewed(text: str) -> str:
@@ -165,27 +349,34 @@ def renewed(text: str) -> str:
     Raises:
         KeyError: if the page has a block that nothing makes.
     """
-
-    def block(match: re.Match[str]) -> str:
-        name = match[1]
-        return f"<!-- {name} -->\n{BLOCKS[name]()}\n<!-- /{name} -->"
-
-    return re.sub(r"<!-- ([a-z-]+) -->\n.*?<!-- /\1 -->", block, text, flags=re.DOTALL)
+    return BLOCK.sub(lambda match: f"<!-- {match[1]} -->\n{BLOCKS[match[1]]()}\n<!-- /{match[1]} -->", text)
 
 
 def renew(root: Path | None = None) -> list[Path]:
     """Renews all pages and returns the paths of those that changed."""
     changed = []
-    for name in PAGES:
-        path = (root or repository_root()) / name
-        before = path.read_text(encoding="utf-8")
+    for page in pages(root):
+        before = page.read_text(encoding="utf-8")
         after = renewed(before)
         if after != before:
-            write_text(path, after)
-            changed.append(path)
+            write_text(page, after)
+            changed.append(page)
     return changed
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Renews the tables, then draws the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tables", action="store_true", help="the tables alone")
+    tables_alone = parser.parse_args().tables
     for page in renew():
         print(f"renewed {page.name}")
+    if not tables_alone:
+        from .figures import draw
+
+        for path in draw():
+            print(f"drew {path.name}")
+
+
+if __name__ == "__main__":
+    call(main)

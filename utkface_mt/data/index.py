@@ -18,8 +18,8 @@ from PIL import Image, ImageOps
 from ..util.errors import UserError
 from .fetch import PICTURE_SUFFIXES
 from .labels import parse_name
+from .pixels import CROP_SIZE
 
-CROP_SIZE = 200  # pixels: UTKFace's aligned and cropped faces
 LARGEST_FILE = 20_000_000  # bytes; a crop has some 10,000
 GREY_SIZE = 32  # pixels: side of the small grey picture that near-duplicates are compared by
 FORMATS = ("JPEG", "PNG")

@@ -7,10 +7,13 @@ Adversarial Autoencoder", CVPR 2017). They are coarse: gender is one of two code
 other people and not by the persons in the pictures.
 """
 
-import re
-from typing import NamedTuple
+from __future__ import annotations
 
-import pandas as pd
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:  # imported where tables are at hand: the codes alone need none
+    import pandas as pd
 
 GENDERS = ("Male", "Female")
 RACES = ("White", "Black", "Asian", "Indian", "Other")
@@ -30,16 +33,22 @@ def age_group(ages: pd.Series) -> pd.Series:
     Returns:
         An ordered categorical series with the same index.
     """
+    import pandas as pd
+
     return pd.cut(ages, bins=list(_AGE_GROUP_STARTS), right=False, labels=list(AGE_GROUPS))
 
 
 def gender_name(codes: pd.Series) -> pd.Series:
     """Turns gender codes (0, 1) into `GENDERS`, as an ordered categorical series."""
+    import pandas as pd
+
     return pd.Series(pd.Categorical.from_codes(codes.to_numpy(), list(GENDERS), ordered=True), index=codes.index)
 
 
 def race_name(codes: pd.Series) -> pd.Series:
     """Turns race codes (0 to 4) into `RACES`, as an ordered categorical series."""
+    import pandas as pd
+
     return pd.Series(pd.Categorical.from_codes(codes.to_numpy(), list(RACES), ordered=True), index=codes.index)
 
 

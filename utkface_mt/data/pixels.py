@@ -4,21 +4,27 @@ The array is a memory-mapped `.npy` file, so that a run reads what it needs and 
 number of faces. A face takes 3 x size x size bytes: 27 kB at 96 pixels, 48 kB at 128, 147 kB at 224.
 """
 
+from __future__ import annotations
+
 import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from PIL import Image, ImageOps
 
 from ..util.errors import UserError
 from ..util.files import digest, replacing
-from .dataset import Dataset
-from .index import CROP_SIZE
 
+if TYPE_CHECKING:  # what predicts photos prepares pictures too, and needs no tables
+    import pandas as pd
+
+    from .dataset import Dataset
+
+CROP_SIZE = 200  # pixels: UTKFace's aligned and cropped faces
 PADDED_SIZE = 224  # pixels: the crops are padded with black from 200, as published
 
 

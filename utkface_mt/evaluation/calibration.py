@@ -3,12 +3,15 @@
 Both are fitted on the calibration faces, which neither trained the network nor stopped its training.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from scipy.special import expit, logit
-from sklearn.linear_model import LogisticRegression
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COVERAGE = 0.9
 _EDGE = 1e-6
@@ -50,6 +53,8 @@ def coverage_table(calibration: pd.DataFrame, test: pd.DataFrame) -> pd.DataFram
     Returns:
         A row a promised coverage (`nominal`): `half_width` in years and `measured` share on the test faces.
     """
+    import pandas as pd
+
     rows = []
     for nominal in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95):
         interval = AgeInterval.fit(calibration, nominal)
@@ -70,16 +75,18 @@ class GenderCalibration:
     @classmethod
     def fit(cls, calibration: pd.DataFrame) -> "GenderCalibration":
         """Fits the number on the calibration faces; it stays one if they are of one gender."""
+        from sklearn.linear_model import LogisticRegression
+
         truth = calibration["gender_true"]
         if truth.nunique() < 2:
             return cls(1.0)
-        odds = _log_odds(calibration["probability_female"])[:, None]
+        odds = _log_odds(calibration["probability_female"].to_numpy())[:, None]
         model = LogisticRegression(C=10.0, fit_intercept=False).fit(odds, truth)
         return cls(float(model.coef_[0, 0]))
 
-    def probability(self, predicted: pd.Series) -> pd.Series:
-        """Calibrated probabilities of code 1."""
-        return pd.Series(expit(self.slope * _log_odds(predicted)), index=predicted.index)
+    def probability(self, predicted: np.ndarray | pd.Series) -> np.ndarray | pd.Series:
+        """Calibrated probabilities of code 1, of the kind of what was given."""
+        return 1 / (1 + np.exp(-self.slope * _log_odds(predicted)))
 
 
 def reliability_table(probabilities: pd.Series, truth: pd.Series, bins: int = 10) -> pd.DataFrame:
@@ -88,6 +95,8 @@ def reliability_table(probabilities: pd.Series, truth: pd.Series, bins: int = 10
     Returns:
         A row a bin that holds faces: `predicted` (mean), `measured` (share of code 1), `n`.
     """
+    import pandas as pd
+
     bin_of = np.minimum((probabilities * bins).astype(int), bins - 1)
     table = pd.DataFrame({"predicted": probabilities, "measured": truth, "n": 1}).groupby(bin_of)
     return table.agg({"predicted": "mean", "measured": "mean", "n": "sum"})
@@ -99,5 +108,6 @@ def calibration_error(probabilities: pd.Series, truth: pd.Series) -> float:
     return float(((table["predicted"] - table["measured"]).abs() * table["n"]).sum() / table["n"].sum())
 
 
-def _log_odds(probabilities: pd.Series) -> np.ndarray:
-    return logit(np.clip(probabilities.to_numpy(np.float64), _EDGE, 1 - _EDGE))
+def _log_odds(probabilities: np.ndarray | pd.Series) -> np.ndarray | pd.Series:
+    clipped = np.clip(probabilities.astype(np.float64), _EDGE, 1 - _EDGE)
+    return np.log(clipped / (1 - clipped))

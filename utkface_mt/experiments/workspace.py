@@ -55,6 +55,11 @@ class Workspace:
         return ResultStore(self.folder)
 
     @property
+    def label(self) -> str:
+        """On which faces this run's figures were measured: how their captions begin."""
+        return "Drawn sample" if self.settings.data == "sample" else f"This run on UTKFace, profile {self.profile.name}"
+
+    @property
     def command(self) -> str:
         """The command that makes the run again; it names files without their folders."""
         given = asdict(self.settings) | {"tensorboard": False, "studies": "", "runs": ""}  # make no difference to it

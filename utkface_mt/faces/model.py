@@ -1,67 +1,131 @@
 """The bundled model on aligned faces: ages with intervals, genders with probabilities."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
-from ..config import Experiment
-from ..data.batches import AgeScale, prediction_views
-from ..data.dataset import Dataset
-from ..data.index import CROP_SIZE
-from ..data.labels import GENDERS, OLDEST, YOUNGEST, race_name
-from ..data.pixels import prepare_picture, read_picture
+from ..data.labels import GENDERS, OLDEST, YOUNGEST
+from ..data.pixels import CROP_SIZE, prepare_picture, read_picture
 from ..evaluation.calibration import AgeInterval, GenderCalibration
-from ..evaluation.metrics import predictions_table, score
-from ..model.network import ages_in_years, build_network, compiled
+from ..model.age import AgeHead
+from ..model.folding import freeze_statistics
+from ..model.network import build_network, heads_of
+from ..model.predict import HEADS, compiled
 from ..model.weights import BUNDLED_MODEL
 from ..util.backend import keras, tf
 from ..util.errors import UserError
 from ..util.files import file_digest, read_json
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..data.dataset import Dataset
+
 BATCH = 64
+WORTH_COMPILING = 128  # faces: compiling takes as long as answering about so many without it
 PARTS = ("backbone", "heads")
-ANSWERS = ("age", "age_low", "age_high", "gender", "probability_female")
+WANTED = "A list of aligned faces is needed, each a PIL picture or a uint8 array [h, w, 3] of 0 to 255, RGB"
 NOT_SQUARE = "a picture of {} x {} pixels is no crop like UTKFace's, which are square, 200 x 200."
+
+
+class Answer(NamedTuple):
+    """What the model says of one face.
+
+    Attributes:
+        age: in years.
+        age_low: lower end of the interval in which the ages of 90 % of faces like UTKFace's lie.
+        age_high: its upper end.
+        gender: `Male` or `Female`, a binary label.
+        probability_female: calibrated.
+    """
+
+    age: float
+    age_low: float
+    age_high: float
+    gender: str
+    probability_female: float
+
+
+ANSWERS = Answer._fields
+
+
+class _Caller:
+    """Calls a network: as it is for the first faces, then with its normalisation folded, and compiled."""
+
+    def __init__(self, network: keras.Model) -> None:
+        self.plain, self.fast, self.asked = network, None, 0
+        self.lock = threading.Lock()
+
+    def __call__(self, pictures: tf.Tensor) -> dict[str, tf.Tensor]:
+        with self.lock:
+            self.asked += len(pictures)
+            if not self.fast and self.asked >= WORTH_COMPILING:
+                self.fast = compiled(keras.models.clone_model(self.plain, clone_function=_folded))
+        return self.fast(pictures) if self.fast else self.plain(pictures, training=False)
+
+
+def _folded(layer: keras.Layer) -> keras.Layer:
+    return freeze_statistics(layer) if isinstance(layer, keras.Model) else layer
 
 
 @dataclass(frozen=True)
 class FaceModel:
-    """A trained network with everything that turns its outputs into answers.
+    """A trained network with everything that turns its outputs into answers. Threads may share it.
 
     Attributes:
-        experiment: what the network was trained as.
-        network: from pictures to both heads.
-        scale: the training ages' mean and deviation.
+        network: from pictures to both heads, with Keras' own normalisation.
+        age_head: decodes ages.
+        image_size: side of the network's pictures in pixels.
+        crop: as for `prepare_picture`.
+        flip_average: whether the answer to the mirror image is averaged in.
         interval: the conformal interval of the age.
         calibration: of the gender probability; it never moves a probability across one half.
     """
 
-    experiment: Experiment
     network: keras.Model
-    scale: AgeScale
+    age_head: AgeHead
+    image_size: int
+    crop: float
+    flip_average: bool
     interval: AgeInterval
     calibration: GenderCalibration
+    _call: _Caller = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Prepares to call the network."""
+        object.__setattr__(self, "_call", _Caller(self.network))
 
     def predict(self, pictures: Iterable[Image.Image | np.ndarray]) -> pd.DataFrame:
+        """As `answers`, as a table with a row a face and the columns of `Answer`."""
+        import pandas as pd
+
+        return pd.DataFrame(self.answers(pictures), columns=list(ANSWERS))
+
+    def answers(self, pictures: Iterable[Image.Image | np.ndarray]) -> list[Answer]:
         """Predicts aligned faces, cut like UTKFace's crops.
 
         Args:
             pictures: PIL pictures or uint8 arrays `[h, w, 3]`, square; other sizes than 200 are resized to it.
 
         Returns:
-            A row a face: `age`, `age_low`, `age_high` in years (90 % of faces like UTKFace's lie between the last
-            two), `gender` (`Male` or `Female`, a binary label), `probability_female`.
+            An answer a face; none for no faces.
 
         Raises:
             UserError: if a picture is not square, or is none.
         """
-        tables = [self._predict_batch(batch) for batch in _batches(map(self._prepare, pictures))]
-        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(ANSWERS))
+        if isinstance(pictures, str | bytes | Path | Image.Image) or not isinstance(pictures, Iterable):
+            raise UserError(f"{WANTED}; given was {_described(pictures)}.")
+        prepared = map(self.prepare, pictures)
+        batches = iter(lambda: list(itertools.islice(prepared, BATCH)), [])
+        return [answer for batch in batches for answer in self._answer(np.stack(batch))]
 
     def age_probabilities(self, picture: Image.Image | np.ndarray) -> np.ndarray:
         """The probability of each year for one aligned face: float64 `[117]`, from 0 years on.
@@ -69,38 +133,40 @@ class FaceModel:
         Raises:
             UserError: if the picture is not square, or the model's age head gives a single number.
         """
-        if self.experiment.age_head != "distribution":
+        if self.age_head.kind != "distribution":
             raise UserError("This model answers with a single age; only an age distribution has probabilities.")
-        return self._outputs(self._prepare(picture)[None])["age"][0].astype(np.float64)
+        return self._outputs(self.prepare(picture)[None])["age"][0].astype(np.float64)
 
-    def _prepare(self, picture: Image.Image | np.ndarray) -> np.ndarray:
+    def prepare(self, picture: Image.Image | np.ndarray) -> np.ndarray:
+        """An aligned face as the network sees it: uint8 `[size, size, 3]`.
+
+        Args:
+            picture: as for `answers`.
+
+        Raises:
+            UserError: if it is not square, or no picture.
+        """
         image = picture if isinstance(picture, Image.Image) else Image.fromarray(_checked(picture))
         if image.width != image.height:
             raise UserError(NOT_SQUARE.format(*image.size))
         if image.width != CROP_SIZE:
             image = image.convert("RGB").resize((CROP_SIZE, CROP_SIZE), Image.Resampling.LANCZOS)
-        return prepare_picture(image, self.experiment.image_size, self.experiment.crop)
+        return prepare_picture(image, self.image_size, self.crop)
 
     def _outputs(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """What both heads say of prepared pictures, averaged over the views."""
-        call = compiled(self.network)
-        views = prediction_views(tf.constant(pixels, tf.float32), self.experiment.flip_average)
-        outputs = [call(view) for view in views]
-        return {name: np.mean([output[name] for output in outputs], axis=0) for name in ("age", "gender")}
+        views = [pixels, pixels[:, :, ::-1]] if self.flip_average else [pixels]
+        outputs = self._call(tf.constant(np.concatenate(views), tf.float32))
+        return {name: outputs[name].numpy().reshape(len(views), len(pixels), -1).mean(axis=0) for name in HEADS}
 
-    def _predict_batch(self, pixels: np.ndarray) -> pd.DataFrame:
-        mean = self._outputs(pixels)
-        ages = ages_in_years(mean["age"], self.experiment, self.scale)
-        female = self.calibration.probability(pd.Series(mean["gender"][:, 0]))
-        return pd.DataFrame(
-            {
-                "age": ages,
-                "age_low": np.maximum(ages - self.interval.half_width, YOUNGEST),
-                "age_high": np.minimum(ages + self.interval.half_width, OLDEST),
-                "gender": np.where(female >= 0.5, GENDERS[1], GENDERS[0]),
-                "probability_female": female,
-            }
-        )
+    def _answer(self, pixels: np.ndarray) -> list[Answer]:
+        outputs = self._outputs(pixels)
+        ages = self.age_head.years(outputs["age"])
+        low = np.maximum(ages - self.interval.half_width, YOUNGEST)
+        high = np.minimum(ages + self.interval.half_width, OLDEST)
+        female = self.calibration.probability(outputs["gender"][:, 0])
+        genders = [GENDERS[int(probability >= 0.5)] for probability in female]
+        return list(map(Answer, ages.tolist(), low.tolist(), high.tolist(), genders, female.tolist()))
 
 
 def _checked(picture: np.ndarray) -> np.ndarray:
@@ -111,14 +177,15 @@ def _checked(picture: np.ndarray) -> np.ndarray:
     """
     if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[-1] == 3:
         return picture
-    given = (
-        f"an array of {picture.dtype} {list(picture.shape)}" if isinstance(picture, np.ndarray) else repr(picture)[:60]
-    )
-    raise UserError(f"A list of pictures is needed, PIL pictures or uint8 arrays [h, w, 3]; one of them is {given}.")
+    raise UserError(f"{WANTED}; one of them is {_described(picture)}.")
+
+
+def _described(value: Any) -> str:
+    return f"an array of {value.dtype} {list(value.shape)}" if isinstance(value, np.ndarray) else repr(value)[:60]
 
 
 def load_model(folder: Path = BUNDLED_MODEL) -> FaceModel:
-    """Loads the bundled model, or another that `utkface_mt.bundle` wrote.
+    """Loads the bundled model, or another that was written like it.
 
     Args:
         folder: holds `model.json`, `backbone.weights.h5` and `heads.weights.h5`.
@@ -134,34 +201,22 @@ def load_model(folder: Path = BUNDLED_MODEL) -> FaceModel:
         file = folder / f"{part}.weights.h5"
         if not file.exists() or file_digest(file) != described["sha256"][part]:
             raise UserError(f"{file} is missing or damaged (wrong checksum). Install the package again.")
-    experiment = Experiment.from_dict({**described["experiment"], "weights": "none"})
-    network = build_network(experiment)
+    trained = described["experiment"]
+    age_head = AgeHead(trained["age_head"], trained["age_decoding"], **described["age_scale"])
+    shape = {name: trained[name] for name in ("backbone", "width", "image_size")}
+    network = build_network(age_head, **shape, normalisation="trainable")
+    network.trainable = False
     network.get_layer("backbone").load_weights(folder / "backbone.weights.h5")
     heads_of(network).load_weights(folder / "heads.weights.h5")
     return FaceModel(
-        experiment,
         network,
-        AgeScale(**described["age_scale"]),
+        age_head,
+        trained["image_size"],
+        trained["crop"],
+        trained["flip_average"],
         AgeInterval(described["interval_half_width"]),
         GenderCalibration(described["calibration_slope"]),
     )
-
-
-def heads_of(network: keras.Model) -> keras.Model:
-    """Both heads of a network as a model of its own, from pooled features; it shares the network's variables."""
-    features = keras.Input(network.get_layer("features").output.shape[1:], name="features")
-    return keras.Model(features, {name: network.get_layer(name)(features) for name in ("age", "gender")}, name="heads")
-
-
-def _batches(pictures: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    batch: list[np.ndarray] = []
-    for picture in pictures:
-        batch.append(picture)
-        if len(batch) == BATCH:
-            yield np.stack(batch)
-            batch = []
-    if batch:
-        yield np.stack(batch)
 
 
 def evaluate(dataset: Dataset, model: FaceModel | None = None) -> dict[str, Any]:
@@ -175,14 +230,17 @@ def evaluate(dataset: Dataset, model: FaceModel | None = None) -> dict[str, Any]
         `n`, `age_mae`, `age_rmse` in years, `gender_accuracy`, `gender_f1_weighted` as fractions; and `by_race`, the
         same by race name.
     """
-    model = model or load_model()
-    answers = model.predict(read_picture(dataset.folder, path) for path in dataset.faces["path"])
+    from ..data.labels import race_name
+    from ..evaluation.metrics import predictions_table
+
+    answers = (model or load_model()).predict(read_picture(dataset.folder, path) for path in dataset.faces["path"])
     table = predictions_table(dataset.faces, answers["age"].to_numpy(), answers["probability_female"].to_numpy())
     races = table.groupby(race_name(table["race"]), observed=True)
     return {**_scores(table), "by_race": {str(name): _scores(members) for name, members in races}}
 
 
 def _scores(table: pd.DataFrame) -> dict[str, float]:
+    from ..evaluation.metrics import score
+
     scores = score(table)
-    names = ("age_mae", "age_rmse", "gender_accuracy", "gender_f1_weighted")
-    return {"n": len(table), **{name: scores[name] for name in names}}
+    return {"n": len(table), **{name: scores[name] for name in scores if name != "age_within_5"}}

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
-from scipy.special import softmax
 
 from ..data.labels import OLDEST, YOUNGEST
 from ..util.backend import keras
@@ -87,8 +85,8 @@ class AgeHead:
         """
         if self.kind == "regression":
             return self.standardised(ages)[:, None]
-        scores = -0.5 * ((YEARS - np.asarray(ages)[:, None]) / LABEL_DEVIATION) ** 2
-        return np.column_stack([ages, softmax(scores, axis=1)]).astype(np.float32)
+        scores = np.exp(-0.5 * ((YEARS - np.asarray(ages)[:, None]) / LABEL_DEVIATION) ** 2)
+        return np.column_stack([ages, scores / scores.sum(axis=1, keepdims=True)]).astype(np.float32)
 
     def loss(self) -> keras.losses.Loss:
         """The loss between `targets` and the layer's output."""
@@ -104,6 +102,8 @@ class AgeHead:
             model: a network or its heads.
             ages: the training ages in years.
         """
+        from scipy.ndimage import gaussian_filter1d
+
         if self.kind == "distribution":
             shares = np.bincount(ages, minlength=len(YEARS)) + 0.5
             smooth = gaussian_filter1d(shares / shares.sum(), sigma=2.0)

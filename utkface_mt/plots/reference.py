@@ -13,6 +13,12 @@ from .style import BLUE, GREY, ORANGE
 from .training import learning_curves
 
 
+def measured_label() -> str:
+    """On which faces the measured ladder stands: how captions of its figures begin."""
+    size = measured_rows(shown_profile())["03_baseline"]["configuration"]["image_size"]
+    return f"UTKFace, {size} pixels"
+
+
 def measured_ladder(row: str = "") -> Figure:
     """The measured ladder with its 95 % intervals beside the published one.
 

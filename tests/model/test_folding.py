@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from utkface_mt.util.backend import keras, tf
 from utkface_mt.model.backbones import build_backbone
 from utkface_mt.model.folding import BatchNormalization, ZeroPadding2D, freeze_statistics
+from utkface_mt.util.backend import keras, tf
 
 PICTURES = np.random.default_rng(0).uniform(-1, 1, (2, 64, 64, 3)).astype(np.float32)
 

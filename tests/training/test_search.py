@@ -1,0 +1,140 @@
+"""Studies: they go on where they stopped, are shared by workers, and pick up the trial of a worker that was killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+
+from utkface_mt.training.search import (
+    START,
+    best_parameters,
+    finished_trials,
+    open_storage,
+    open_study,
+    running_trials,
+    search,
+)
+from utkface_mt.util.errors import TrainingDivergedError, UserError
+
+TRIALS = 8
+
+
+def _storage(folder: Path) -> str:
+    return f"sqlite:///{folder / 'study.db'}"
+
+
+def _loss(found: dict[str, Any]) -> float:
+    return abs(np.log10(found["learning_rate"]) + 3) + found["dropout"]
+
+
+def test_a_study_starts_from_the_default_and_its_best_trial_wins(tmp_path: Path):
+    calls = []
+
+    def objective(found: dict[str, Any], callbacks: list) -> list[dict]:
+        calls.append(found)
+        return [{"val_loss": _loss(found)}]
+
+    study = search(objective, _storage(tmp_path), trials=6)
+    assert len(calls) == 6
+    assert calls[0] == START
+    assert best_parameters(study) == min(calls, key=_loss)
+
+
+def test_an_interrupted_study_goes_on_and_the_stopped_trial_is_run_again(tmp_path: Path):
+    count = 0
+
+    def stopping(found: dict[str, Any], callbacks: list) -> list[dict]:
+        nonlocal count
+        count += 1
+        if count == 3:
+            raise KeyboardInterrupt
+        return [{"val_loss": _loss(found)}]
+
+    with pytest.raises(KeyboardInterrupt):
+        search(stopping, _storage(tmp_path), trials=4)
+    study = search(stopping, _storage(tmp_path), trials=4)
+    assert len(finished_trials(study)) == 4
+    failed = study.get_trials(states=(optuna.trial.TrialState.FAIL,))
+    assert len(failed) == 1
+    assert failed[0].params in [trial.params for trial in finished_trials(study)]
+
+
+def test_a_diverging_trial_is_pruned_and_the_study_goes_on(tmp_path: Path):
+    def objective(found: dict[str, Any], callbacks: list) -> list[dict]:
+        if found == START:
+            raise TrainingDivergedError("the loss is not a number")
+        return [{"val_loss": 1.0}]
+
+    study = search(objective, _storage(tmp_path), 3, seed=0)
+    assert [trial.state.name for trial in study.trials] == ["PRUNED", "COMPLETE", "COMPLETE"]
+    empty = open_study(_storage(tmp_path), 3, "another")
+    with pytest.raises(UserError, match="no completed trial"):
+        best_parameters(empty)
+
+
+def test_a_storage_that_cannot_be_opened_is_named_without_its_password():
+    for url in ("studies.db", "postgresql://me:secret@nowhere.invalid/studies"):
+        with pytest.raises(UserError, match="cannot be opened") as caught:
+            open_storage(url)
+        assert "secret" not in str(caught.value)
+
+
+def _work(storage: str, log: Path, seconds: float) -> None:
+    """A worker whose trials take a while and leave a line each."""
+
+    def objective(found: dict[str, Any], callbacks: list) -> list[dict]:
+        with log.open("a") as lines:
+            lines.write(f"{found['learning_rate']}\n")
+        time.sleep(seconds)
+        return [{"val_loss": found["learning_rate"]}]
+
+    search(objective, storage, TRIALS)
+
+
+def _worker(storage: str, log: Path, seconds: float) -> subprocess.Popen:
+    return subprocess.Popen([sys.executable, __file__, storage, str(log), str(seconds)])
+
+
+def _wait_for(condition: Callable[[], object]) -> None:
+    ends = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sqlite:///{}.db", "journal:{}.log"])
+def test_two_workers_share_a_study_and_a_killed_ones_trial_is_run_by_the_other(kind: str, tmp_path: Path):
+    storage = kind.format(tmp_path / "study")
+    study = open_study(storage, TRIALS, "fine_tune")
+    lost = _worker(storage, tmp_path / "lost.txt", 3600)
+    workers = [_worker(storage, tmp_path / f"{name}.txt", 0.2) for name in ("one", "two")]
+    _wait_for((tmp_path / "lost.txt").exists)
+    os.kill(lost.pid, signal.SIGKILL)
+    assert lost.wait() == -signal.SIGKILL
+    assert [worker.wait() for worker in workers] == [0, 0]
+
+    finished = finished_trials(study)
+    assert TRIALS <= len(finished) <= TRIALS + 1
+    assert not running_trials(study)
+    abandoned = study.get_trials(states=(optuna.trial.TrialState.FAIL,))
+    assert [trial.user_attrs["worker"]["process"] for trial in abandoned] == [lost.pid]
+    points = Counter(trial.params["learning_rate"] for trial in finished)
+    assert set(points.values()) == {1}
+    assert points[abandoned[0].params["learning_rate"]] == 1
+    runs = [line for name in ("one", "two") for line in (tmp_path / f"{name}.txt").read_text().split()]
+    assert Counter(map(float, runs)) == points
+    assert best_parameters(study)["learning_rate"] == min(points)
+
+
+if __name__ == "__main__":
+    _work(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]))
