@@ -187,7 +187,10 @@ def measure_limit(turns: int) -> dict[str, float]:
     pictures, kernel = (tf.constant(rng.random(shape, np.float32)) for shape in ((BATCH, 64, 64, 64), (3, 3, 64, 64)))
     operations = {
         "matrix_product": (2048**3, tf.function(lambda: square @ square)),
-        "convolution": (pictures.shape.num_elements() * 9 * 64, tf.function(lambda: tf.nn.conv2d(pictures, kernel, 1, "SAME"))),
+        "convolution": (
+            pictures.shape.num_elements() * 9 * 64,
+            tf.function(lambda: tf.nn.conv2d(pictures, kernel, 1, "SAME")),
+        ),
     }
     seconds = alternate({name: lambda run=run: _wait_for(run()) for name, (_, run) in operations.items()}, turns)
     return {name: work / min(seconds[name]) / 1e9 for name, (work, _) in operations.items()}

@@ -1,18 +1,14 @@
-"""Runs the sample sequence and writes its outputs, without traces of the machine, into `notebooks/`; draws a picture."""
+"""Runs the sample sequence and writes its outputs, without traces of the machine, into `notebooks/`."""
 
 import argparse
 import re
 from pathlib import Path
 
 import nbformat
-import numpy as np
 from nbformat import NotebookNode
-from PIL import Image
 from rich.console import Console
 
 from utkface_mt.config import REFERENCE, Settings, repository_root
-from utkface_mt.drawn_faces import draw_face, sample_traits
-from utkface_mt.drawn_faces.sample import sample_labels
 from utkface_mt.experiments.notebooks import run_notebooks
 from utkface_mt.util.errors import UserError
 from utkface_mt.util.files import digest, replacing, write_json
@@ -30,7 +26,7 @@ ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(?:[\w.+-]+/)+[\w.+-]+")
 def publish_notebooks(console: Console) -> None:
     """Runs the sample sequence afresh and writes its cleaned outputs into `notebooks/`.
 
-    The picture of drawn faces is renewed, and how long each notebook took is written into `reference/sample_run.json`.
+    How long each notebook took is written into `reference/sample_run.json`.
 
     Raises:
         UserError: if an output holds an absolute path; then no notebook is written.
@@ -45,20 +41,6 @@ def publish_notebooks(console: Console) -> None:
         with replacing(target) as temporary:
             nbformat.write(notebook, temporary)
     write_json(SAMPLE_RUN, {"machine": describe_machine(), "seconds": seconds})
-    draw_poster(repository_root() / "images" / "sample_faces.png")
-
-
-def draw_poster(target: Path, columns: int = 12, rows: int = 4, size: int = 84) -> None:
-    """Draws sample faces side by side, sorted by age."""
-    labels = sample_labels(columns * rows, seed=1)
-    poster = Image.new("RGB", (columns * size, rows * size))
-    for place, (number, face) in enumerate(sorted(enumerate(labels), key=lambda entry: entry[1][0])):
-        picture = draw_face(sample_traits(*face, np.random.default_rng([1, number])))
-        poster.paste(
-            picture.resize((size, size), Image.Resampling.LANCZOS), (place % columns * size, place // columns * size)
-        )
-    with replacing(target) as temporary:
-        poster.save(temporary)
 
 
 def clean(notebook: NotebookNode, name: str) -> NotebookNode:

@@ -24,6 +24,7 @@ from utkface_mt.experiments.reference import (
     measured_rows,
     measured_split,
     measured_table,
+    published_rows,
     shown_profile,
 )
 from utkface_mt.experiments.results import results_table, with_interval
@@ -38,23 +39,26 @@ TEN_MILLION = 10_000_000
 PICTURE_BYTES = 3 * 128 * 128
 
 
-def _changes() -> pd.DataFrame:
-    profile = shown_profile()
-    return measured_table(*measured_rows(profile), profile=profile).T
-
-
 def ladder() -> str:
     """The published table and ours side by side."""
     rows = [result for result in measured_results(shown_profile()) if not result.repeat]
-    table, published = results_table(rows).set_index("row"), _changes()
-    table.insert(1, "published age MAE", published["published age MAE"])
-    table.insert(5, "published gender", published["published gender"])
-    return _markdown(table.reset_index())
+    theirs, published = [published_rows().get(result.row) for result in rows], "{:.2f}, {:.2f}, {:.0f} %"
+    table = results_table(rows)
+    table.insert(
+        2,
+        "published: age MAE, RMSE, gender",
+        [
+            published.format(row["age_mae"], row["age_rmse"], 100 * row["gender_accuracy"]) if row else ""
+            for row in theirs
+        ],
+    )
+    return _markdown(table)
 
 
 def steps() -> str:
     """What each row changed against the row before, by the paired bootstrap."""
-    table = _changes().filter(like="change")
+    profile = shown_profile()
+    table = measured_table(*measured_rows(profile), profile=profile).T.filter(like="change")
     return _markdown(table[table["change of age MAE"] != ""].reset_index(names="row"))
 
 
@@ -262,7 +266,6 @@ def notebooks() -> str:
 def exports() -> str:
     """What each exported file costs and how near its answers are."""
     report = read_json(REFERENCE / "exports.json")
-    own, keras = report["keras"], {"format": "Keras, half-precision weights", "precision": "float32"}
     rows = [
         {
             "format": row["format"],
@@ -275,10 +278,10 @@ def exports() -> str:
         }
         for row in report["rows"]
     ]
-    table = pd.DataFrame([{**keras, **_scores(own)}, *rows]).reindex(columns=list(rows[0])).fillna("")
+    own = {"format": "Keras, as bundled", **_scores(report["keras"])}
     return (
-        f"{_markdown(table)}\n\nOn {report['n_test']:,} test faces. Milliseconds: median of single faces on one "
-        f"processor, for SavedModel on all; machine: {report['machine']}."
+        f"{_table([own, *rows], list(rows[0]))}\n\nOn {report['n_test']:,} test faces. Milliseconds: median of single "
+        f"faces on one processor, for SavedModel on all; machine: {report['machine']}."
     )
 
 
@@ -288,16 +291,14 @@ def margins() -> str:
     rows = [
         {
             "margin at each edge": f"{100 * row['margin']:+.1f} %" if row["margin"] else "as UTKFace",
-            "change of age MAE [95 %]": with_interval(row["age_mae_difference"], "+.2f"),
             **_scores(row),
+            "change of age MAE [95 %]": with_interval(row["age_mae_difference"], "+.2f"),
         }
         for row in measured["margins"]
     ]
-    rows = [{"margin at each edge": "not cut again", "change of age MAE [95 %]": "", **_scores(measured["as_cut"])}, *rows]
-    return (
-        f"{_table(rows)}\n\nOn {measured['found']:,} of {measured['faces']:,} validation crops, those in which a face "
-        "was found."
-    )
+    own = {"margin at each edge": "not cut again", **_scores(measured["as_cut"])}
+    found = f"{measured['found']:,} of {measured['faces']:,} validation crops"
+    return f"{_table([own, *rows], list(rows[0]))}\n\nOn {found}, those in which a face was found."
 
 
 def _scores(row: Mapping[str, float]) -> dict[str, str]:
@@ -309,8 +310,8 @@ def _facts(facts: Mapping[str, str], title: str = "measured") -> str:
     return _markdown(pd.DataFrame(facts.items(), columns=["what", title]))
 
 
-def _table(rows: Iterable[Mapping[str, Any]]) -> str:
-    return _markdown(pd.DataFrame(rows))
+def _table(rows: Iterable[Mapping[str, Any]], columns: list[str] | None = None) -> str:
+    return _markdown(pd.DataFrame(rows, columns=columns).fillna(""))
 
 
 def _markdown(table: pd.DataFrame) -> str:
