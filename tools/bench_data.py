@@ -29,16 +29,7 @@ _LIGHTS = 4  # a face is lit unevenly by a field of 4 x 4 lights
 
 
 def write_faces(drawn: Path, folder: Path, count: int) -> Path:
-    """Writes `count` JPEG files of 200 x 200 pixels, named as UTKFace names them.
-
-    Args:
-        drawn: a folder of drawn faces, as `write_sample` makes it; its defective files are passed over.
-        folder: where they go; it appears complete or not at all.
-        count: how many.
-
-    Returns:
-        `folder`.
-    """
+    """Writes `count` JPEG files of 200 x 200 pixels, named as UTKFace names them, made from a folder of drawn ones."""
     sources = [source for path in sorted(drawn.iterdir()) if (source := _usable(path))]
     with replacing(folder) as partial:
         partial.mkdir()
@@ -78,13 +69,7 @@ def _usable(path: Path) -> tuple[str, Image.Image] | None:
 
 
 def measure_preparation(folder: Path, storage: Path, counts: tuple[int, ...], size: int) -> list[dict[str, Any]]:
-    """Prepares the first `count` faces of a folder, for each count, in a process of its own.
-
-    Args:
-        folder: of faces.
-        storage: an empty folder for what is made.
-        counts: how many faces, ascending.
-        size: side of the decoded pictures in pixels.
+    """Prepares the first `count` faces of a folder, for each count, in a process and a new folder of its own.
 
     Returns:
         For each count `faces`, the seconds of `index` (with the clusters), `split` and `pictures`, `clusters` of
@@ -124,15 +109,11 @@ def prepare(folder: Path, storage: Path, count: int, size: int) -> dict[str, Any
 
 
 def _peak_megabytes() -> float:
-    """The most memory this process has had.
-
-    Linux lets a new process inherit the maximum that `getrusage` tells from its parent, so its own is read elsewhere.
-    """
+    """The most memory this process has had; on Linux `getrusage` would tell the parent's, if that was more."""
     status = Path("/proc/self/status")
     if status.exists():
         return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) / 1e3
-    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss counts bytes there and kilobytes elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes, as macOS counts
 
 
 if __name__ == "__main__":  # the process of its own: FOLDER STORAGE COUNT SIZE

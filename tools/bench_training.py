@@ -23,9 +23,6 @@ from utkface_mt.util.backend import keras, tf
 BATCH = 32
 BASELINE_EPOCHS = 10
 DROPOUT = 0.2
-PASSES = 3  # of a training step: forward, and back to the weights and to the inputs of each layer
-
-Way = Callable[[], float | None]
 
 
 @dataclass(frozen=True)
@@ -41,17 +38,10 @@ class Times:
         return median(self.plain) / median(self.ours)
 
 
-def alternate(ways: Mapping[str, Way], turns: int) -> dict[str, list[float]]:
-    """Times ways one after the other, again and again.
+def alternate(ways: Mapping[str, Callable[[], float | None]], turns: int) -> dict[str, list[float]]:
+    """The seconds of ways that take turns, again and again; a first turn (compiling, reading) is not counted.
 
-    Each has a first turn that is not counted (compiling, reading into memory).
-
-    Args:
-        ways: by name; a way that returns a number has taken its own time, in seconds.
-        turns: how often each is timed.
-
-    Returns:
-        The seconds of each way's turns.
+    A way that returns a number has taken its own time.
     """
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(turns + 1):
@@ -70,22 +60,20 @@ class Faces:
         """Makes `count` pictures of `size` x `size` pixels."""
         rng = np.random.default_rng(0)
         self.source = rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
-        ages, self.genders = rng.integers(1, 100, count), rng.integers(0, 2, count)
+        ages, genders = rng.integers(1, 100, count), rng.integers(0, 2, count)
         self.head = AgeHead.fit(ages)
-        self.targets = targets(ages, self.genders, self.head)
+        self.targets, self.weights = targets(ages, genders, self.head), sample_weights(genders, "none")
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """What plain Keras is given."""
+        return self.source.astype(np.float32), self.targets
 
     def batches(self, epochs: int = 1, augment: str = "none") -> tf.data.Dataset:
         """The package's training batches of all faces."""
-        return training_batches(
-            self.source,
-            np.arange(len(self.source)),
-            self.targets,
-            sample_weights(self.genders, "none"),
-            batch_size=BATCH,
-            epochs=epochs,
-            seed=0,
-            augment=get_augment(augment),
-        )
+        rows, change = np.arange(len(self.source)), get_augment(augment)
+        options = {"batch_size": BATCH, "epochs": epochs, "seed": 0, "augment": change}
+        return training_batches(self.source, rows, self.targets, self.weights, **options)
 
 
 def plain_network(size: int, width: float, trainable: bool = True) -> keras.Model:
@@ -95,21 +83,17 @@ def plain_network(size: int, width: float, trainable: bool = True) -> keras.Mode
     inputs = keras.Input((size, size, 3))
     pixels = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
     features = keras.layers.GlobalAveragePooling2D()(backbone(pixels))
-    outputs = {
-        "age": keras.layers.Dense(1, name="age")(features),
-        "gender": keras.layers.Dense(1, activation="sigmoid", name="gender")(features),
-    }
-    network = keras.Model(inputs, outputs)
+    age = keras.layers.Dense(1, name="age")(features)
+    gender = keras.layers.Dense(1, activation="sigmoid", name="gender")(features)
+    network = keras.Model(inputs, {"age": age, "gender": gender})
     network.compile("adam", loss={"age": "mse", "gender": "binary_crossentropy"})
     return network
 
 
-def compiled_as_in_fit(network: keras.Model, head: AgeHead) -> keras.Model:
-    """The package's network or its heads, compiled as `utkface_mt.training.fit` compiles them."""
-    network.compile(
-        build_optimizer("adam", 1e-3), loss=task_losses(head), loss_weights=loss_weights(0.5), jit_compile=False
-    )
-    return network
+def compile_as_fit_does(network: keras.Model, head: AgeHead) -> None:
+    """Compiles the package's network or its heads as `utkface_mt.training.fit` does."""
+    losses = {"loss": task_losses(head), "loss_weights": loss_weights(0.5)}
+    network.compile(build_optimizer("adam", 1e-3), **losses, jit_compile=False)
 
 
 class Clock(keras.callbacks.Callback):
@@ -134,13 +118,7 @@ class Clock(keras.callbacks.Callback):
 
 
 def measure_training(size: int, width: float, steps: int, turns: int) -> tuple[dict[str, list[float]], int]:
-    """Fine-tuning all layers.
-
-    Args:
-        size: side of the pictures in pixels.
-        width: of MobileNetV2.
-        steps: steps of which the time is taken.
-        turns: how often.
+    """Fine-tuning all layers, `steps` steps in a turn.
 
     Returns:
         Seconds of `plain` and `step`, both on the same in-memory arrays; of `train`, our way with the input and the
@@ -148,76 +126,59 @@ def measure_training(size: int, width: float, steps: int, turns: int) -> tuple[d
         of a picture on its way through the network, once forward.
     """
     faces, clock = Faces((steps + 1) * BATCH, size), Clock()
-    arrays = (faces.source.astype(np.float32), faces.targets)
-    plain = plain_network(size, width)
+    arrays, plain = faces.arrays, plain_network(size, width)
     ours = build_network(faces.head, width=width, image_size=size, dropout=DROPOUT)
-    compiled_as_in_fit(ours, faces.head)
+    compile_as_fit_does(ours, faces.head)
+    quiet = {"shuffle": False, "verbose": 0, "callbacks": [clock]}
 
     def on_arrays(network: keras.Model) -> float:
-        network.fit(*arrays, batch_size=BATCH, shuffle=False, verbose=0, callbacks=[clock])
+        network.fit(*arrays, batch_size=BATCH, **quiet)
         return clock.steps
 
-    def augmented() -> tf.data.Dataset:
-        return faces.batches(augment="standard")
-
     def on_batches() -> float:
-        ours.fit(augmented(), steps_per_epoch=steps + 1, shuffle=False, verbose=0, callbacks=[clock])
+        ours.fit(faces.batches(augment="standard"), steps_per_epoch=steps + 1, **quiet)
         return clock.steps
 
     ways = {
         "plain": lambda: on_arrays(plain),
         "step": lambda: on_arrays(ours),
         "train": on_batches,
-        "input": lambda: _exhaust(augmented(), skip=1),
+        "input": lambda: _exhaust(faces.batches(augment="standard"), skip=1),
     }
     return alternate(ways, turns), multiply_adds(ours)
 
 
 def measure_limit(turns: int) -> dict[str, float]:
-    """How fast this machine multiplies and adds, in GMAC/s, in the two plainest operations a network is made of.
-
-    Args:
-        turns: how often; the fastest counts, since a limit is asked for.
-
-    Returns:
-        The rates of `matrix_product` (2048 x 2048 by 2048 x 2048) and of `convolution` (3 x 3, 64 to 64 channels).
-    """
+    """GMAC/s of the two plainest operations a network is made of; the fastest turn counts: a limit is asked for."""
     rng = np.random.default_rng(0)
-    square = tf.constant(rng.random((2048, 2048), np.float32))
-    pictures, kernel = (tf.constant(rng.random(shape, np.float32)) for shape in ((BATCH, 64, 64, 64), (3, 3, 64, 64)))
-    operations = {
-        "matrix_product": (2048**3, tf.function(lambda: square @ square)),
-        "convolution": (
-            pictures.shape.num_elements() * 9 * 64,
-            tf.function(lambda: tf.nn.conv2d(pictures, kernel, 1, "SAME")),
-        ),
+    square, pictures, kernel = (
+        tf.constant(rng.random(shape, np.float32)) for shape in ((2048, 2048), (32, 64, 64, 64), (3, 3, 64, 64))
+    )
+    work = {"matrix_product": 2048**3, "convolution": 32 * 64 * 64 * 64 * 9 * 64}
+    ways = {
+        "matrix_product": tf.function(lambda: tf.reduce_max(square @ square)),
+        "convolution": tf.function(lambda: tf.reduce_max(tf.nn.conv2d(pictures, kernel, 1, "SAME"))),
     }
-    seconds = alternate({name: lambda run=run: _wait_for(run()) for name, (_, run) in operations.items()}, turns)
-    return {name: work / min(seconds[name]) / 1e9 for name, (work, _) in operations.items()}
-
-
-def _wait_for(result: tf.Tensor) -> None:
-    """Fetches one number of a result, so that it has been computed when this returns."""
-    result[0, 0].numpy()
+    seconds = alternate({name: lambda way=way: way().numpy() and None for name, way in ways.items()}, turns)
+    return {name: work[name] / min(seconds[name]) / 1e9 for name in ways}
 
 
 def measure_frozen_baseline(size: int, width: float, count: int, turns: int) -> Times:
     """Ten epochs with a frozen backbone: every picture through it in every epoch, or once."""
     faces, by_feature, clock = Faces(count, size), Faces(count, 1), Clock()
-    arrays = (faces.source.astype(np.float32), faces.targets)
-    plain = plain_network(size, width, trainable=False)
+    arrays, plain = faces.arrays, plain_network(size, width, trainable=False)
     extractor = feature_model(build_network(faces.head, width=width, image_size=size, fine_tune=0.0))
-    heads = compiled_as_in_fit(build_heads(extractor.output_shape[-1], faces.head, dropout=DROPOUT), faces.head)
+    heads = build_heads(extractor.output_shape[-1], faces.head, dropout=DROPOUT)
+    compile_as_fit_does(heads, faces.head)
+    long = {"epochs": BASELINE_EPOCHS, "verbose": 0}
 
     def through_pictures() -> float:
-        plain.fit(*arrays, batch_size=BATCH, epochs=BASELINE_EPOCHS, verbose=0, callbacks=[clock])
+        plain.fit(*arrays, batch_size=BATCH, callbacks=[clock], **long)
         return clock.steps
 
     def through_features() -> None:
         by_feature.source = compute_features(extractor, faces.source)
-        steps = -(-count // BATCH)
-        batches = by_feature.batches(BASELINE_EPOCHS)
-        heads.fit(batches, epochs=BASELINE_EPOCHS, steps_per_epoch=steps, shuffle=False, verbose=0)
+        heads.fit(by_feature.batches(BASELINE_EPOCHS), steps_per_epoch=-(-count // BATCH), shuffle=False, **long)
 
     return Times(*alternate({"plain": through_pictures, "ours": through_features}, turns).values())
 
@@ -226,7 +187,7 @@ def measure_single_inference(size: int, width: float, calls: int, turns: int) ->
     """Predicting pictures one at a time."""
     plain = plain_network(size, width)
     call = compiled(build_network(AgeHead(), width=width, image_size=size))
-    picture = Faces(1, size).source.astype(np.float32)
+    picture, _ = Faces(1, size).arrays
 
     def repeat(predict: Callable[[], object]) -> None:
         for _ in range(calls):
@@ -241,18 +202,17 @@ def measure_single_inference(size: int, width: float, calls: int, turns: int) ->
 
 def measure_cached_input(folder: Path, pixels: np.ndarray, turns: int) -> Times:
     """An epoch's pictures: decoded from their files, as in the plain way every epoch is, or from the decoded array."""
-    files = sorted(str(path) for path in folder.iterdir())
-    size = pixels.shape[1]
+    size, faces = pixels.shape[1], Faces(len(pixels), 1)
+    faces.source = pixels
 
     def read(file: tf.Tensor) -> tf.Tensor:
         picture = tf.io.decode_jpeg(tf.io.read_file(file), channels=3)
         padded = tf.image.resize_with_crop_or_pad(picture, PADDED_SIZE, PADDED_SIZE)
         return tf.image.resize(padded, (size, size))
 
-    decoded = tf.data.Dataset.from_tensor_slices(files).map(read, num_parallel_calls=os.cpu_count()).batch(BATCH)
-    faces = Faces(len(pixels), 1)
-    faces.source = pixels
-    ways = {"plain": lambda: _exhaust(decoded.prefetch(2)), "ours": lambda: _exhaust(faces.batches())}
+    files = tf.data.Dataset.from_tensor_slices(sorted(str(path) for path in folder.iterdir()))
+    decoded = files.map(read, num_parallel_calls=os.cpu_count()).batch(BATCH).prefetch(2)
+    ways = {"plain": lambda: _exhaust(decoded), "ours": lambda: _exhaust(faces.batches())}
     return Times(*alternate(ways, turns).values())
 
 

@@ -1,38 +1,38 @@
-"""For maintainers: turns a trained row into the model that comes with the package."""
+"""Turns a trained row into the model that comes with the package: its weights in half precision, and what they need."""
 
-import shutil
+import tempfile
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pandas as pd
 
+from utkface_mt.evaluation.calibration import AgeInterval, GenderCalibration
+from utkface_mt.evaluation.explain import average_grad_cam, mean_face
+from utkface_mt.evaluation.metrics import score
+from utkface_mt.experiments.ladder import require_row
+from utkface_mt.experiments.results import Result
+from utkface_mt.experiments.run import load_network, predict_part
+from utkface_mt.experiments.workspace import Workspace
+from utkface_mt.faces.model import PARTS
+from utkface_mt.model.network import heads_of
+from utkface_mt.model.predict import HEADS
+from utkface_mt.model.weights import BUNDLED_MODEL
 from utkface_mt.util.backend import keras
 from utkface_mt.util.errors import UserError
-from utkface_mt.evaluation.calibration import AgeInterval, GenderCalibration
-from utkface_mt.evaluation.explain import TASKS, average_grad_cam, mean_face
-from utkface_mt.evaluation.metrics import score
-from utkface_mt.experiments.run import load_network, predict_part
 from utkface_mt.util.files import file_digest, replacing, write_json
-from utkface_mt.faces.model import PARTS, heads_of
-from utkface_mt.model.weights import BUNDLED_MODEL
-from utkface_mt.experiments.results import Result
-from utkface_mt.experiments.workspace import Workspace
+
+from .command import call, data_parser, workspace_of
 
 LARGEST = 6_000_000  # bytes of both weight files
 ATTRIBUTION_FACES = 500  # in the mean face: so many that it is nobody's
 
 
 def bundle(workspace: Workspace, result: Result, folder: Path = BUNDLED_MODEL) -> pd.DataFrame:
-    """Writes a row's weights in half precision, with what is needed to use them.
+    """Writes a row's model into a folder.
 
-    The weights are rounded first, and the interval and the calibration are fitted to what the rounded network
-    predicts on the calibration faces.
-
-    Args:
-        workspace: the run that trained the row.
-        result: the row.
-        folder: where `model.json` and the two weight files go.
+    The weights are rounded first; interval and calibration are fitted to what the rounded network predicts on the
+    calibration faces.
 
     Returns:
         Scores on the validation faces before and after rounding, a column each.
@@ -45,22 +45,22 @@ def bundle(workspace: Workspace, result: Result, folder: Path = BUNDLED_MODEL) -
     _round(network)
     after = predict_part(workspace, network, result.experiment, "validation")
     calibration = predict_part(workspace, network, result.experiment, "calibration")
-    models = {"backbone": network.get_layer("backbone"), "heads": heads_of(network)}
-    for part in PARTS:
-        with replacing(folder / f"{part}.weights.h5") as temporary:
-            models[part].save_weights(temporary)
-            _halve(temporary)
-    size = sum((folder / f"{part}.weights.h5").stat().st_size for part in PARTS)
+    files = {part: folder / f"{part}.weights.h5" for part in PARTS}
+    for part, model in zip(PARTS, (network.get_layer("backbone"), heads_of(network)), strict=True):
+        save_halved(model, files[part])
+    size = sum(file.stat().st_size for file in files.values())
     if size > LARGEST:
         raise UserError(f"The weights take {size / 1e6:.1f} MB; the package carries at most {LARGEST / 1e6:.0f} MB.")
+    age_head = workspace.age_head(result.experiment)
     described = {
         "row": result.row,
+        "profile": result.profile,
         "seed": result.experiment.seed,
         "experiment": result.experiment.to_dict(),
-        "age_scale": {"mean": workspace.scale.mean, "deviation": workspace.scale.deviation},
+        "age_scale": {"mean": age_head.mean, "deviation": age_head.deviation},
         "interval_half_width": AgeInterval.fit(calibration).half_width,
         "calibration_slope": GenderCalibration.fit(calibration).slope,
-        "sha256": {part: file_digest(folder / f"{part}.weights.h5") for part in PARTS},
+        "sha256": {part: file_digest(file) for part, file in files.items()},
         "bytes": size,
     }
     write_json(folder / "model.json", described)
@@ -70,16 +70,12 @@ def bundle(workspace: Workspace, result: Result, folder: Path = BUNDLED_MODEL) -
 
 def _write_attribution(workspace: Workspace, network: keras.Model, result: Result, path: Path) -> None:
     """Where the network looks on average: the mean of many test faces, and the mean Grad-CAM map of each task."""
-    rows = workspace.positions("test")[:: max(1, len(workspace.positions("test")) // ATTRIBUTION_FACES)]
-    pictures = np.asarray(workspace.pixels(result.experiment)[rows])
-    maps = {task: average_grad_cam(network, pictures, task, result.experiment) for task in TASKS}
+    rows = workspace.positions("test")
+    pictures = np.asarray(workspace.pixels(result.experiment)[rows[:: max(1, len(rows) // ATTRIBUTION_FACES)]])
+    head = workspace.age_head(result.experiment)
+    maps = {task: average_grad_cam(network, pictures, task, head).astype(np.float16) for task in HEADS}
     with replacing(path) as temporary:
-        np.savez_compressed(
-            temporary,
-            face=mean_face(pictures),
-            faces=len(pictures),
-            **{task: heat.astype(np.float16) for task, heat in maps.items()},
-        )
+        np.savez_compressed(temporary, face=mean_face(pictures), faces=len(pictures), **maps)
 
 
 def _round(network: keras.Model) -> None:
@@ -94,22 +90,36 @@ def _round(network: keras.Model) -> None:
     network.set_weights(rounded)
 
 
-def _halve(path: Path) -> None:
-    """Rewrites a weights file with half-precision numbers, compressed."""
-    smaller = path.with_name(f"half-{path.name}")
-    with h5py.File(path) as source, h5py.File(smaller, "w") as target:
+def save_halved(model: keras.Model, path: Path) -> None:
+    """Writes a model's weights as half-precision numbers, compressed; Keras loads them like any others."""
+    with replacing(path) as temporary, tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder, "whole.weights.h5")
+        model.save_weights(whole)
+        with h5py.File(whole) as source, h5py.File(temporary, "w") as target:
+            source.visititems(lambda name, item: _copy(name, item, target))
+            target.attrs.update(source.attrs)
 
-        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
-            made = target.require_group(name) if isinstance(item, h5py.Group) else None
-            if made is None:
-                values = item[()]
-                kind = np.float16 if np.issubdtype(values.dtype, np.floating) else values.dtype
-                packing = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if values.ndim else {}
-                made = target.create_dataset(name, data=values.astype(kind), **packing)
-            for key, value in item.attrs.items():
-                made.attrs[key] = value
 
-        for key, value in source.attrs.items():
-            target.attrs[key] = value
-        source.visititems(copy)
-    shutil.move(smaller, path)
+def _copy(name: str, item: h5py.Group | h5py.Dataset, target: h5py.File) -> None:
+    """Copies a group or a data set of a weights file; floating-point numbers are halved."""
+    if isinstance(item, h5py.Group):
+        made = target.require_group(name)
+    else:
+        values = item[()]
+        kind = np.float16 if np.issubdtype(values.dtype, np.floating) else values.dtype
+        packing = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if values.ndim else {}
+        made = target.create_dataset(name, data=values.astype(kind), **packing)
+    made.attrs.update(item.attrs)
+
+
+def main() -> None:
+    """Bundles a row of a run."""
+    parser = data_parser(__doc__)
+    parser.add_argument("row", help="such as 10_full_recipe")
+    options = parser.parse_args()
+    workspace = workspace_of(options)
+    print(bundle(workspace, require_row(workspace, options.row)).round(4).to_string())
+
+
+if __name__ == "__main__":
+    call(main)

@@ -19,7 +19,8 @@ from utkface_mt.data.pixels import prepare_picture
 from utkface_mt.drawn_faces.sample import draw_batch
 from utkface_mt.model.weights import bundled_path
 from utkface_mt.util.backend import keras
-from utkface_mt.util.files import replacing
+
+from .bundle import save_halved
 
 SEED = 20_000
 FACES = 12_000
@@ -58,7 +59,7 @@ def pretrain(target: Path, faces: int = FACES, epochs: int = EPOCHS) -> float:
     model.fit(pixels[held_out:], traits[held_out:], batch_size=32, epochs=epochs, verbose=2)
     residual = model.predict(pixels[:held_out], verbose=0) - traits[:held_out]
     explained = 1 - float(np.mean(residual**2)) / float(traits[:held_out].var(axis=0).mean())
-    _save_as_float16(backbone, target)
+    save_halved(backbone, target)
     return explained
 
 
@@ -70,21 +71,6 @@ def _draw(faces: int) -> tuple[np.ndarray, np.ndarray]:
         pixels += [prepare_picture(Image.fromarray(picture), IMAGE_SIZE) for picture in pictures]
         traits.append(targets)
     return np.stack(pixels), np.concatenate(traits)
-
-
-def _save_as_float16(backbone: keras.Model, target: Path) -> None:
-    """Writes the weights at half the size; they load into the float32 model exactly as rounded here."""
-    keras.config.set_dtype_policy("float16")
-    try:
-        half = keras.applications.MobileNetV2(
-            input_shape=(IMAGE_SIZE, IMAGE_SIZE, 3), include_top=False, weights=None, alpha=WIDTH
-        )
-    finally:
-        keras.config.set_dtype_policy("float32")
-    for variable, value in zip(half.variables, backbone.variables, strict=True):
-        variable.assign(np.clip(value.numpy(), -65504, 65504))
-    with replacing(target) as temporary:
-        half.save_weights(temporary)
 
 
 def main() -> None:

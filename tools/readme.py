@@ -16,23 +16,11 @@ from utkface_mt.data.labels import age_group, gender_name, race_name
 from utkface_mt.evaluation.calibration import COVERAGE, AgeInterval, GenderCalibration, calibration_error
 from utkface_mt.evaluation.metrics import by_group
 from utkface_mt.evaluation.reports import age_error_grid, gender_report
-from utkface_mt.experiments.reference import (
-    PROFILE,
-    best_result,
-    measured_predictions,
-    measured_results,
-    measured_rows,
-    measured_split,
-    measured_table,
-    published_rows,
-    shown_profile,
-)
+from utkface_mt.experiments import reference as measured
 from utkface_mt.experiments.results import results_table, with_interval
 from utkface_mt.experiments.rows import ROWS, SCHEDULERS
 from utkface_mt.model.weights import BUNDLED_MODEL
 from utkface_mt.util.files import read_json, write_text
-
-from .command import call
 
 BLOCK = re.compile(r"<!-- ([a-z-]+) -->\n.*?<!-- /\1 -->", re.DOTALL)
 TEN_MILLION = 10_000_000
@@ -41,41 +29,36 @@ PICTURE_BYTES = 3 * 128 * 128
 
 def ladder() -> str:
     """The published table and ours side by side."""
-    rows = [result for result in measured_results(shown_profile()) if not result.repeat]
-    theirs, published = [published_rows().get(result.row) for result in rows], "{:.2f}, {:.2f}, {:.0f} %"
+    rows = [result for result in measured.measured_results(measured.shown_profile()) if not result.repeat]
+    published = pd.DataFrame([measured.published_rows().get(result.row, {}) for result in rows])
+    theirs = published.assign(gender_accuracy=100 * published["gender_accuracy"]).itertuples(index=False)
     table = results_table(rows)
-    table.insert(
-        2,
-        "published: age MAE, RMSE, gender",
-        [
-            published.format(row["age_mae"], row["age_rmse"], 100 * row["gender_accuracy"]) if row else ""
-            for row in theirs
-        ],
-    )
+    shown = ["" if pd.isna(scores[0]) else "{:.2f}, {:.2f}, {:.0f} %".format(*scores) for scores in theirs]
+    table.insert(2, "published: age MAE, RMSE, gender", shown)
     return _markdown(table)
 
 
 def steps() -> str:
     """What each row changed against the row before, by the paired bootstrap."""
-    profile = shown_profile()
-    table = measured_table(*measured_rows(profile), profile=profile).T.filter(like="change")
+    profile = measured.shown_profile()
+    table = measured.measured_table(*measured.measured_rows(profile), profile=profile).T.filter(like="change")
     return _markdown(table[table["change of age MAE"] != ""].reset_index(names="row"))
 
 
 def seeds() -> str:
     """The rows that were trained with several seeds."""
-    results = measured_results(shown_profile())
+    results = measured.measured_results(measured.shown_profile())
     rows = []
     for name in dict.fromkeys(result.row for result in results if result.repeat):
         same = [result for result in results if result.row == name]
-        scores = 100 * pd.DataFrame([result.test for result in same])
+        scores = pd.DataFrame([result.test for result in same])
         rows.append(
             {
                 "row": same[0].title,
                 "seeds": ", ".join(str(result.experiment.seed) for result in same),
-                "age MAE": _listed(scores["age_mae"] / 100, ".2f"),
-                "RMSE": _listed(scores["age_rmse"] / 100, ".2f"),
-                "gender accuracy %": _listed(scores["gender_accuracy"], ".1f"),
+                "age MAE": _listed(scores["age_mae"], ".2f"),
+                "RMSE": _listed(scores["age_rmse"], ".2f"),
+                "gender accuracy %": _listed(100 * scores["gender_accuracy"], ".1f"),
             }
         )
     return _table(rows)
@@ -87,8 +70,8 @@ def _listed(values: pd.Series, form: str) -> str:
 
 def measured_on(profile: str) -> str:
     """What the rows of a profile were measured on."""
-    row = list(measured_rows(profile).values())[-1]
-    faces = measured_split()["part"].value_counts()
+    row = list(measured.measured_rows(profile).values())[-1]
+    faces = measured.measured_split()["part"].value_counts()
     file, _, digest = row["configuration"]["weights"].partition("@")
     known = f" (not part of this repository; its SHA-256 begins with {digest})" if digest else ""
     return (
@@ -102,11 +85,11 @@ def measured_on(profile: str) -> str:
 
 def bundled_profile() -> str:
     """The profile whose best row is the bundled model, of which the model card speaks."""
-    return read_json(BUNDLED_MODEL / "model.json").get("profile", PROFILE)
+    return read_json(BUNDLED_MODEL / "model.json").get("profile", measured.PROFILE)
 
 
 def _best(part: str = "test") -> pd.DataFrame:
-    return measured_predictions(best_result(bundled_profile()), part)
+    return measured.measured_predictions(measured.best_result(bundled_profile()), part)
 
 
 def gender_classes() -> str:
@@ -145,14 +128,9 @@ def _groups(table: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
         ends = scores[[name, f"{name}_low", f"{name}_high"]].to_numpy()
         return [with_interval(values, form, factor) for values in ends]
 
-    return pd.DataFrame(
-        {
-            groups.name: scores.index.astype(str),
-            "faces": scores["n"].to_numpy(),
-            "age MAE [95 %]": column("age_mae", ".2f"),
-            "gender accuracy % [95 %]": column("gender_accuracy", ".1f", 100),
-        }
-    )
+    ages, genders = column("age_mae", ".2f"), column("gender_accuracy", ".1f", 100)
+    counted = {groups.name: scores.index.astype(str), "faces": scores["n"].to_numpy()}
+    return pd.DataFrame({**counted, "age MAE [95 %]": ages, "gender accuracy % [95 %]": genders})
 
 
 def certainty() -> str:
@@ -180,69 +158,49 @@ def certainty() -> str:
 def performance() -> str:
     """What `make bench` measured."""
     report = read_json(REFERENCE / "bench.json")
-    rows = [
-        {
-            "what": row["what"],
-            "the plain way": row["plain_way"],
-            "plain, pictures/s": f"{row['plain']:,.0f}",
-            "ours, pictures/s": f"{row['ours']:,.0f}",
-            "times as fast": f"{row['ratio']:.1f}",
-        }
-        for row in report["rows"]
-    ]
+    rows = pd.DataFrame(report["rows"])
+    rows[["plain", "ours"]] = rows[["plain", "ours"]].map("{:,.0f}".format)
+    names = {"plain_way": "the plain way", "plain": "plain, pictures/s", "ours": "ours, pictures/s"}
+    table = rows[["what", *names, "ratio"]].rename(columns={**names, "ratio": "times as fast"})
     *grown, indexed = report["preparation"]
     growth = {"in all": report["summary"]["growth_exponent"], **report["growth"]}
+    rate = report.get("multiply_add_rate", {"share_of_limit": {}})
+    shares = [f"{key[5:]} px {share:.0%}" for key, share in rate["share_of_limit"].items()]
     facts = {
-        f"index and near-duplicate clusters of {indexed['faces']:,} faces": f"{indexed['index']:.0f} s, "
-        f"{indexed['peak_mb']:,.0f} MB",
-        f"power by which time grows, from {grown[0]['faces']:,} to {grown[-1]['faces']:,} faces": ", ".join(
+        f"index and clusters of {indexed['faces']:,} faces": f"{indexed['index']:.0f} s, {indexed['peak_mb']:,.0f} MB",
+        f"power by which time grows, {grown[0]['faces']:,} to {grown[-1]['faces']:,} faces": ", ".join(
             f"{part} {value:.2f}" for part, value in growth.items()
         ),
-        **_limit(report.get("multiply_add_rate")),
+        "our training step's share of the limit": ", ".join(shares) or "not measured yet",
         "machine": f"{report['machine']}; TensorFlow {report['versions']['tensorflow']}",
     }
-    return f"{_table(rows)}\n\n{_facts(facts)}"
-
-
-def _limit(rate: dict[str, Any] | None) -> dict[str, str]:
-    """How near a training step comes to what the machine can do; reports from before it was measured lack it."""
-    if rate is None:
-        return {}
-    plain = "a matrix product {matrix_product:,.0f}, a 3 x 3 convolution {convolution:,.0f} GMAC/s".format(**rate)
-    shares = rate["share_of_limit"].items()
-    ours = ", ".join(f"{key.removeprefix('step_')} px {rate[key]:,.0f} GMAC/s: {share:.0%}" for key, share in shares)
-    return {"the limit": plain, "our training step, and its share of the limit": ours}
+    return f"{_markdown(table)}\n\n{_facts(facts)}"
 
 
 def ten_million() -> str:
     """What ten million faces would take with today's code and speeds."""
-    report = read_json(REFERENCE / "bench.json")
+    report, profile = read_json(REFERENCE / "bench.json"), PROFILES["cpu"]
     speed = {row["key"]: row["ours"] for row in report["rows"]}["train_128"]
     *_, grown, indexed = report["preparation"]
-    hours, epochs = TEN_MILLION / speed / 3600, _ladder_epochs()
+    index, split = (
+        TEN_MILLION * seconds / 3600
+        for seconds in (indexed["index"] / indexed["faces"], grown["split"] / grown["faces"])
+    )
+    start = profile.start.epochs
+    epochs = sum(row.changes(profile).get("epochs", start) for row in ROWS if row.previous)
+    epochs += (len(SCHEDULERS) - 1 + len(profile.gender_shares)) * start + profile.trials * profile.trial_epochs
+    hours = TEN_MILLION / speed / 3600
     return _facts(
         {
             "decoded pictures at 128 px": f"{PICTURE_BYTES * TEN_MILLION / 1e9:,.0f} GB ({PICTURE_BYTES:,} bytes each)",
-            "reading and hashing every file, in proportion": _proportional(indexed, "index"),
-            "the split as it is done today, in proportion": _proportional(grown, "split"),
+            "reading and hashing every file, in proportion": f"{index:.1f} h",
+            "the split as it is done today, in proportion": f"{split:.1f} h",
             f"one epoch at the measured {speed:,.0f} pictures/s (two cores)": f"{hours:.1f} h",
             f"the ladder, {epochs} epochs, on these two cores": f"{hours * epochs / 24:,.0f} days",
             "the same in core hours": f"{2 * hours * epochs:,.0f}",
         },
         "estimate",
     )
-
-
-def _proportional(measured: dict[str, float], part: str) -> str:
-    return f"{measured[part] / measured['faces'] * TEN_MILLION / 3600:.1f} h"
-
-
-def _ladder_epochs() -> int:
-    """Epochs through the backbone in the whole ladder of the cpu profile, if no run stops early."""
-    profile = PROFILES["cpu"]
-    start = profile.start.epochs
-    rows = sum(row.changes(profile).get("epochs", start) for row in ROWS if row.previous)
-    return rows + (len(SCHEDULERS) - 1 + len(profile.gender_shares)) * start + profile.trials * profile.trial_epochs
 
 
 def notebooks() -> str:
@@ -252,13 +210,9 @@ def notebooks() -> str:
     for path in sorted((repository_root() / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         first = " ".join("".join(read_json(path)["cells"][0]["source"]).split())
         title, question = re.search(r"# \d+\. (.*?) \*\*Question: (.*?)\*\*", first).groups()
-        rows.append(
-            {
-                "notebook": f"[{path.stem[:2]}. {title}](notebooks/{path.name})",
-                "question": question[0].upper() + question[1:],
-                "seconds": took["seconds"].get(path.stem, ""),
-            }
-        )
+        link = f"[{path.stem[:2]}. {title}](notebooks/{path.name})"
+        seconds = took["seconds"].get(path.stem, "")
+        rows.append({"notebook": link, "question": question[0].upper() + question[1:], "seconds": seconds})
     rows.append({"notebook": "", "question": took["machine"], "seconds": sum(took["seconds"].values())})
     return _table(rows)
 
@@ -287,18 +241,14 @@ def exports() -> str:
 
 def margins() -> str:
     """What finding faces and cutting them costs, by margin."""
-    measured = read_json(REFERENCE / "alignment.json")["validation"]
-    rows = [
-        {
-            "margin at each edge": f"{100 * row['margin']:+.1f} %" if row["margin"] else "as UTKFace",
-            **_scores(row),
-            "change of age MAE [95 %]": with_interval(row["age_mae_difference"], "+.2f"),
-        }
-        for row in measured["margins"]
-    ]
-    own = {"margin at each edge": "not cut again", **_scores(measured["as_cut"])}
-    found = f"{measured['found']:,} of {measured['faces']:,} validation crops"
-    return f"{_table([own, *rows], list(rows[0]))}\n\nOn {found}, those in which a face was found."
+    report = read_json(REFERENCE / "alignment.json")["validation"]
+    rows = [{"margin at each edge": "not cut again", **_scores(report["as_cut"]), "change of age MAE [95 %]": ""}]
+    for row in report["margins"]:
+        margin = f"{100 * row['margin']:+.1f} %" if row["margin"] else "as UTKFace"
+        change = with_interval(row["age_mae_difference"], "+.2f")
+        rows.append({"margin at each edge": margin, **_scores(row), "change of age MAE [95 %]": change})
+    found = f"{report['found']:,} of {report['faces']:,} validation crops"
+    return f"{_table(rows)}\n\nOn {found}, those in which a face was found."
 
 
 def _scores(row: Mapping[str, float]) -> dict[str, str]:
@@ -322,7 +272,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "ladder": ladder,
     "steps": steps,
     "seeds": seeds,
-    "measured-on": lambda: measured_on(shown_profile()),
+    "measured-on": lambda: measured_on(measured.shown_profile()),
     "model-measured-on": lambda: measured_on(bundled_profile()),
     "gender-classes": gender_classes,
     "age-errors": age_errors,
@@ -337,10 +287,10 @@ BLOCKS: dict[str, Callable[[], str]] = {
 }
 
 
-def pages(root: Path | None = None) -> list[Path]:
+def pages() -> list[Path]:
     """The pages that have blocks."""
-    root = root or repository_root()
-    every = [root / "README.md", *sorted((root / "docs").glob("*.md")), root / "utkface_mt/reference/MODEL_CARD.md"]
+    root = repository_root()
+    every = [root / "README.md", *sorted((root / "docs").glob("*.md")), REFERENCE / "MODEL_CARD.md"]
     return [page for page in every if BLOCK.search(page.read_text(encoding="utf-8"))]
 
 
@@ -353,25 +303,16 @@ def renewed(text: str) -> str:
     return BLOCK.sub(lambda match: f"<!-- {match[1]} -->\n{BLOCKS[match[1]]()}\n<!-- /{match[1]} -->", text)
 
 
-def renew(root: Path | None = None) -> list[Path]:
-    """Renews all pages and returns the paths of those that changed."""
-    changed = []
-    for page in pages(root):
-        before = page.read_text(encoding="utf-8")
-        after = renewed(before)
-        if after != before:
-            write_text(page, after)
-            changed.append(page)
-    return changed
-
-
 def main() -> None:
     """Renews the tables, then draws the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", action="store_true", help="the tables alone")
     tables_alone = parser.parse_args().tables
-    for page in renew():
-        print(f"renewed {page.name}")
+    for page in pages():
+        before = page.read_text(encoding="utf-8")
+        if (after := renewed(before)) != before:
+            write_text(page, after)
+            print(f"renewed {page.name}")
     if not tables_alone:
         from .figures import draw
 
@@ -380,4 +321,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    call(main)
+    main()

@@ -23,19 +23,15 @@ def repeats_folder(runs: Path, profile: str) -> Path:
 def reproduce(workspace: Workspace, row: str, seed: int) -> tuple[Result, pd.DataFrame]:
     """Trains a row as the reference configures it, tests it, and compares.
 
-    What it trains lies in `runs/reproduced/PROFILE`, so that it never meets the result of an earlier run of the
-    notebooks; a reproduction that was stopped goes on.
+    A reproduction that was stopped goes on. With another seed than the reference's it shows how far seeds scatter.
 
     Args:
         workspace: opened on the whole dataset, with the profile whose row is meant.
         row: the row's name, such as `09_loss_weights`.
-        seed: of training; another than the reference's shows how far seeds scatter.
+        seed: of training.
 
     Returns:
-        The result and the comparison as `compare` gives it.
-
-    Raises:
-        UserError: if the reference has no such row of that profile.
+        The result, and the comparison as `compare` gives it.
     """
     profile = workspace.profile.name
     reference = measured_result(row, profile)
@@ -50,18 +46,11 @@ def reproduce(workspace: Workspace, row: str, seed: int) -> tuple[Result, pd.Dat
 
 
 def compare(reference: Result, before: pd.DataFrame, result: Result, now: pd.DataFrame) -> pd.DataFrame:
-    """Compares the scores of a row with those of the same row trained again.
-
-    Args:
-        reference: the row.
-        before: its test predictions.
-        result: the row trained again.
-        now: its test predictions.
+    """Compares a row with the same row trained again, each given with its test predictions.
 
     Returns:
         A row a metric: `reference`, `low`, `high` (its 95 % interval), `now`, and `within`, whether the new figure
-        lies in that interval; `difference`, `difference_low`, `difference_high` by the paired bootstrap, where both
-        were tested on the same faces.
+        lies in that interval; the paired `difference` with its ends, where both were tested on the same faces.
     """
     ends = pd.DataFrame(reference.ci, index=["low", "high"]).T
     table = pd.DataFrame({"reference": reference.test, **ends, "now": result.test}).loc[list(METRICS)]
@@ -70,21 +59,6 @@ def compare(reference: Result, before: pd.DataFrame, result: Result, now: pd.Dat
         paired = paired_difference(before, now)
         table[["difference", "difference_low", "difference_high"]] = paired[["difference", "low", "high"]]
     return table
-
-
-def describe(table: pd.DataFrame) -> str:
-    """The comparison in words, a line a metric."""
-    lines = []
-    for name, line in table.iterrows():
-        factor, form, unit = (1, ".3f", "years") if name in ("age_mae", "age_rmse") else (100, ".2f", "%")
-        reference, low, high, now = (f"{factor * line[key]:{form}}" for key in ("reference", "low", "high", "now"))
-        said = "inside" if line["within"] else "OUTSIDE"
-        text = f"{name:<18} reference {reference} [{low}, {high}] {unit}, now {now}: {said} its interval"
-        if "difference" in table:
-            step = [f"{factor * line[key]:+{form}}" for key in ("difference", "difference_low", "difference_high")]
-            text += f"; paired difference {step[0]} [{step[1]}, {step[2]}]"
-        lines.append(text)
-    return "\n".join(lines)
 
 
 def main() -> None:
@@ -98,7 +72,7 @@ def main() -> None:
         print(f"The row was trained by version {version} of training, this is version {TRAINING_VERSION}.")
     result, table = reproduce(workspace_of(options, options.seed), options.row, options.seed)
     print(f"{options.row}, seed {options.seed}, {len(result.history)} epochs in {result.seconds:.0f} s")
-    print(describe(table))
+    print(table.round(4).to_string())
 
 
 if __name__ == "__main__":

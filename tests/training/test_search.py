@@ -117,8 +117,9 @@ def test_two_workers_share_a_study_and_a_killed_ones_trial_is_run_by_the_other(k
     storage = kind.format(tmp_path / "study")
     study = open_study(storage, TRIALS, "fine_tune")
     lost = _worker(storage, tmp_path / "lost.txt", 3600)
-    workers = [_worker(storage, tmp_path / f"{name}.txt", 0.2) for name in ("one", "two")]
     _wait_for((tmp_path / "lost.txt").exists)
+    workers = [_worker(storage, tmp_path / f"{name}.txt", 0.2) for name in ("one", "two")]
+    _wait_for(lambda: len(finished_trials(study)) >= 2)
     os.kill(lost.pid, signal.SIGKILL)
     assert lost.wait() == -signal.SIGKILL
     assert [worker.wait() for worker in workers] == [0, 0]

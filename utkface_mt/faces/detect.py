@@ -6,16 +6,17 @@ Zhang et al., "Joint Face Detection and Alignment Using Multitask Cascaded Convo
 import functools
 import importlib.resources
 import os
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 from PIL import Image
-from skimage.transform import SimilarityTransform
 
-from ..data.index import CROP_SIZE
-from ..experiments.reference import REFERENCE
+from ..config import REFERENCE
+from ..data.pixels import CROP_SIZE
 from ..util.backend import tf
 from ..util.errors import UserError
 from ..util.files import read_json
@@ -24,6 +25,9 @@ from ..util.runtime import stderr_to
 DETECTION_SIDE = 1600  # pixels: the longer side of what the detector sees
 SMALLEST_FACE = 20  # pixels of that: about 1/80 of the photo's longer side
 CONFIDENCE = 0.8
+CONFIDENCE_TURNED = 0.95  # for a face in a photo that was turned to find one
+SURELY_TURNED = 3.0  # log-odds
+PART = 512  # patches that a network of the detector sees at a time
 
 
 @dataclass(frozen=True)
@@ -34,20 +38,22 @@ class Face:
         box: left, top, right and bottom in the photo's pixels.
         landmarks: float64 `[5, 2]`, x and y of eyes, nose and mouth corners in the photo's pixels.
         confidence: how sure the detector is, from 0 to 1.
-        crop: the face cut like UTKFace's crops, 200 x 200 pixels.
+        turn: how the face stands in the photo, to the nearest quarter: clockwise by 0, 90, 180 or 270 degrees.
+        crop: the face cut like UTKFace's crops, upright, 200 x 200 pixels.
     """
 
     box: tuple[float, float, float, float]
     landmarks: np.ndarray
     confidence: float
+    turn: int
     crop: Image.Image
 
 
 def find_faces(photo: Image.Image, confidence: float = CONFIDENCE, at_least: int = 0) -> list[Face]:
-    """Finds the faces in a photo and cuts them like UTKFace's crops.
+    """Finds the faces in a photo and cuts them like UTKFace's crops, whichever way up they are.
 
     Args:
-        photo: RGB, upright, of any size. Faces narrower than about 1/80 of its longer side are not found.
+        photo: RGB, of any size. Faces narrower than about 1/80 of its longer side are not found.
         confidence: faces the detector is less sure of are left out, from 0 to 1.
         at_least: how many faces there have to be.
 
@@ -71,28 +77,82 @@ def find_faces(photo: Image.Image, confidence: float = CONFIDENCE, at_least: int
     return sorted(faces, key=_area, reverse=True)
 
 
-def locate(photo: Image.Image, confidence: float = CONFIDENCE) -> list[tuple[tuple, np.ndarray, float]]:
-    """The detector's answers: (box, landmarks, confidence) of each face, as `Face` holds them, in no order."""
+def locate(photo: Image.Image, confidence: float = CONFIDENCE) -> list[tuple[tuple, np.ndarray, float, int]]:
+    """The detector's answers: (box, landmarks, confidence, turn) of each face, as `Face` holds them, in no order.
+
+    Where it finds none, it sees the photo in its other quarter turns.
+    """
     seen = photo.copy()
     seen.thumbnail((DETECTION_SIDE, DETECTION_SIDE), Image.Resampling.LANCZOS)
+    if min(seen.size) < SMALLEST_FACE:
+        return []
+    found = _detect(seen, confidence)
+    for quarters in () if found else (1, 3, 2):
+        turned = _detect(seen.rotate(90 * quarters, expand=True), max(confidence, CONFIDENCE_TURNED))
+        if turned:
+            found = [_turn_back(face, quarters, seen.size) for face in turned]
+            break
     scale = np.array(photo.size) / seen.size
+    return [(tuple((np.array(box) * np.tile(scale, 2)).tolist()), marks * scale, *rest) for box, marks, *rest in found]
+
+
+def _detect(seen: Image.Image, confidence: float) -> list[tuple[tuple, np.ndarray, float, int]]:
+    answers = _detector().detect_faces(
+        np.asarray(seen), box_format="xyxy", min_face_size=SMALLEST_FACE, threshold_onet=confidence
+    )
     found = []
-    for answer in _detect(np.asarray(seen), confidence):
-        box = tuple((np.array(answer["box"], np.float64) * np.tile(scale, 2)).tolist())
-        landmarks = np.array([answer["keypoints"][name] for name in LANDMARKS], np.float64) * scale
-        found.append((box, landmarks, float(answer["confidence"])))
+    for start in range(0, len(answers), PART // 8):
+        part = answers[start : start + PART // 8]
+        for answer, (turn, marks) in zip(part, _ways_up(seen, [answer["box"] for answer in part]), strict=True):
+            if not turn:
+                marks = np.array([answer["keypoints"][name] for name in LANDMARKS], np.float64)
+            found.append((tuple(map(float, answer["box"])), marks, float(answer["confidence"]), turn))
     return found
+
+
+def _ways_up(seen: Image.Image, boxes: list) -> list[tuple[int, np.ndarray]]:
+    """How faces stand, and where their landmarks then are.
+
+    The detector takes a face that stands on its head for one that does not, with the eyes at the mouth. But its last
+    network is surer of a face the less it is turned: it sees each face in four turns, cut narrowly and widely.
+
+    Returns:
+        For each box the turn, as `Face` has it, and float64 `[5, 2]`.
+    """
+    corners = np.array(boxes, np.float64).reshape(-1, 2, 2)
+    centres, halves = corners.mean(axis=1), (corners[:, 1] - corners[:, 0]).max(axis=1) / 2
+    patches = []
+    for centre, half in zip(centres, halves, strict=True):
+        for reach in (1.0, 1.2):
+            place = (*(centre - reach * half), *(centre + reach * half))
+            patch = seen.crop(place).resize((48, 48), Image.Resampling.BILINEAR)
+            patches += [np.rot90(np.asarray(patch, np.float32), quarters) for quarters in range(4)]
+    _, marks, shares = _detector().stages[-1].model((np.stack(patches) - 127.5) / 128)
+    odds = np.log(np.asarray(shares, np.float64) + 1e-12) @ (-1, 1)
+    odds = odds.reshape(len(boxes), 2, 4).sum(axis=1)
+    quarters = np.where(odds.max(axis=1) - odds[:, 0] > SURELY_TURNED, odds.argmax(axis=1), 0)
+    marks = np.asarray(marks, np.float64).reshape(len(boxes), 2, 4, 2, 5)[np.arange(len(boxes)), 0, quarters] - 0.5
+    there = (marks[:, 0] + 1j * marks[:, 1]) * (1j ** quarters * 2 * halves)[:, None]
+    return [
+        (int(90 * turn), np.stack([place.real, place.imag], axis=1) + centre)
+        for turn, place, centre in zip(quarters, there, centres, strict=True)
+    ]
+
+
+def _turn_back(face: tuple, quarters: int, size: tuple[int, int]) -> tuple:
+    """A face found in a picture turned anticlockwise, as it lies in the picture of `size` that was turned."""
+    box, marks, confidence, turn = face
+    width, height = size if quarters % 2 == 0 else size[::-1]
+    points = np.concatenate([np.array(box).reshape(2, 2), marks])
+    centred = (points - np.array([width, height]) / 2) @ (1, 1j) * 1j**quarters
+    points = np.stack([centred.real, centred.imag], axis=1) + np.array(size) / 2
+    low, high = points[:2].min(axis=0), points[:2].max(axis=0)
+    return (*low.tolist(), *high.tolist()), points[2:], confidence, (turn + 90 * quarters) % 360
 
 
 def _area(face: Face) -> float:
     left, top, right, bottom = face.box
     return (right - left) * (bottom - top)
-
-
-def _detect(pixels: np.ndarray, confidence: float) -> list[dict[str, Any]]:
-    if min(pixels.shape[:2]) < SMALLEST_FACE:
-        return []
-    return _detector().detect_faces(pixels, box_format="xyxy", min_face_size=SMALLEST_FACE, threshold_onet=confidence)
 
 
 @functools.cache
@@ -112,9 +172,53 @@ def _detector() -> Any:
             "Pictures that are cut like UTKFace's crops need none: give --aligned."
         ) from None
     folder = importlib.resources.files("mtcnn.assets.weights")
-    stages = {"pnet": StagePNet, "rnet": StageRNet, "onet": StageONet}
-    device = "GPU:0" if tf.config.list_logical_devices("GPU") else "CPU:0"
-    return MTCNN([stage(weights=str(folder / f"{name}.lz4")) for name, stage in stages.items()], device=device)
+    stages = []
+    for name, kind in {"pnet": StagePNet, "rnet": StageRNet, "onet": StageONet}.items():
+        sys.modules[kind.__module__].smart_nms_from_bboxes = without_overlaps
+        stages.append(kind(weights=str(folder / f"{name}.lz4")))
+    for stage in stages[1:]:
+        stage._model = _in_parts(stage.model)
+    return MTCNN(stages, device="GPU:0" if tf.config.list_logical_devices("GPU") else "CPU:0")
+
+
+def _in_parts(network: Callable) -> Callable:
+    """Shows a network a bounded number of patches at a time."""
+
+    def call(patches: tf.Tensor) -> list[tf.Tensor]:
+        parts = [network(patches[start : start + PART]) for start in range(0, max(1, len(patches)), PART)]
+        return [tf.concat(outputs, 0) for outputs in zip(*parts, strict=True)]
+
+    return call
+
+
+def without_overlaps(
+    boxes: np.ndarray, threshold: float, method: str = "union", initial_sort: bool = True
+) -> np.ndarray:
+    """The boxes that no box before them overlaps: mtcnn's own rule, in memory that grows with the boxes only.
+
+    Its function holds several tables of all pairs of boxes, of which a crowd has 100 million.
+
+    Args:
+        boxes: of one picture, float `[n, 6 or more]`: its number, left, top, right, bottom, confidence.
+        threshold: the shared part of two boxes' area from which on they overlap.
+        method: what the shared part is a part of: their `union`, or the smaller of them (`min`).
+        initial_sort: whether the most confident come first; otherwise the order is left as it is.
+
+    Returns:
+        `[kept, 6 or more]`.
+    """
+    if initial_sort:
+        boxes = boxes[np.argsort(boxes[:, 5])[::-1]]
+    left, top, right, bottom = boxes[:, 1:5].T
+    area = (right - left) * (bottom - top)
+    kept = np.ones(len(boxes), bool)
+    for box in range(1, len(boxes)):
+        width = np.minimum(right[:box], right[box]) - np.maximum(left[:box], left[box])
+        height = np.minimum(bottom[:box], bottom[box]) - np.maximum(top[:box], top[box])
+        shared = np.maximum(0, width) * np.maximum(0, height)
+        of = np.minimum(area[:box], area[box]) if method == "min" else area[:box] + area[box] - shared
+        kept[box] = not (shared > threshold * of).any()
+    return boxes[kept]
 
 
 ALIGNMENT = REFERENCE / "alignment.json"
@@ -145,8 +249,11 @@ def cut_face(photo: Image.Image, landmarks: np.ndarray, margin: float = 0.0) -> 
     """
     centre = CROP_SIZE / 2
     target = (crop_landmarks() - centre) / (1 + 2 * margin) + centre
-    to_photo = SimilarityTransform.from_estimate(target, landmarks)
-    shrink = max(1, int(to_photo.scale))  # pixels of the photo that one of the crop stands for
+    here, there = target @ (1, 1j), landmarks @ (1, 1j)  # as complex numbers: turning and scaling is a product
+    here_centre, there_centre = here.mean(), there.mean()
+    factor = np.vdot(here - here_centre, there - there_centre) / np.vdot(here - here_centre, here - here_centre).real
+    shift = there_centre - factor * here_centre
+    shrink = max(1, int(abs(factor)))  # pixels of the photo that one of the crop stands for
     smaller = photo.reduce(shrink) if shrink > 1 else photo
-    matrix = to_photo.params[:2].ravel() / shrink
+    matrix = np.array([factor.real, -factor.imag, shift.real, factor.imag, factor.real, shift.imag]) / shrink
     return smaller.transform((CROP_SIZE, CROP_SIZE), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)

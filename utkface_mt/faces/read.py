@@ -1,27 +1,32 @@
-"""Reading the pictures that people have: turned, huge, from a phone, or broken."""
+"""Reading the pictures that people have: turned, huge, of any depth, from a phone, misnamed, or broken."""
 
 import io
 import os
 import stat
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageOps
 
 from ..util.errors import UserError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif")
-HEIF_SUFFIXES = (".heic", ".heif")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM", "JPEG2000")  # others can run programs
+HEIF_BRANDS = (b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1")  # what stands in such a file's first bytes
 LONGEST_SIDE = 4096  # pixels: larger pictures are made smaller, which costs no face that could be found
 LARGEST_FILE = 200_000_000  # bytes
+DEEP_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")  # a grey value has more than 8 bits
 
 
-def list_photos(path: Path, leave_out: Path | None = None) -> list[Path]:
+def list_photos(path: Path, leave_out: Path | None = None, skipped: list[Path] | None = None) -> list[Path]:
     """The pictures that a path stands for: itself, or all below it if it is a folder.
 
     Args:
-        path: a file of any name, or a folder. Links to folders are not followed; hidden files are left out.
+        path: a file of any name, or a folder. Links are followed, each folder once; hidden files are left out.
         leave_out: a folder below which nothing is taken.
+        skipped: gets the files that are no pictures, neither by name nor by content.
 
     Returns:
         The files, sorted.
@@ -33,16 +38,33 @@ def list_photos(path: Path, leave_out: Path | None = None) -> list[Path]:
         raise UserError(f"{path} does not exist. Give pictures, or folders of pictures.")
     if not path.is_dir():
         return [path]
-    found = [
-        Path(parent, name)
-        for parent, _, names in os.walk(path)
-        if not (leave_out and Path(parent).resolve().is_relative_to(leave_out.resolve()))
-        for name in names
-        if name.lower().endswith(SUFFIXES) and not name.startswith(".")
-    ]
+    files = sorted(_files_below(path, leave_out.resolve() if leave_out else None))
+    found = [file for file in files if file.name.lower().endswith(SUFFIXES) or _is_picture(file)]
     if not found:
-        raise UserError(f"{path} holds no picture ({', '.join(SUFFIXES)}).")
-    return sorted(found)
+        raise UserError(f"{path} holds no picture. Give pictures, or folders of pictures.")
+    if skipped is not None:
+        skipped.extend(sorted(set(files) - set(found)))
+    return found
+
+
+def _is_picture(file: Path) -> bool:
+    try:
+        with _opened(file):
+            return True
+    except (ValueError, OSError, SyntaxError, Image.DecompressionBombError):
+        return False
+
+
+def _files_below(folder: Path, leave_out: Path | None) -> Iterator[Path]:
+    seen = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real = Path(parent).resolve()
+        if real in seen or (leave_out and real.is_relative_to(leave_out)):
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(parent, name) for name in names if not name.startswith("."))
 
 
 def read_photo(path: Path | str) -> Image.Image:
@@ -67,50 +89,80 @@ def open_photo(path: Path) -> Image.Image:
     """As `read_photo`, for those who go on with the next photo where one cannot be read.
 
     Args:
-        path: JPEG, PNG, WebP, BMP, TIFF, GIF (its first picture), or HEIC where `pillow-heif` is installed.
+        path: JPEG, PNG, WebP, BMP, TIFF, GIF (its first picture), or HEIC where `pillow-heif` is installed; of any
+            name, since the content tells what it is.
 
     Returns:
         The picture, turned as its EXIF orientation says, its longer side at most `LONGEST_SIDE`; transparent parts
-        are white.
+        are white. `info["full_size"]` is the width and height that it has in its file, turned alike.
 
     Raises:
         ValueError: if it cannot be read; the reason, in words for the user.
     """
-    if path.suffix.lower() in HEIF_SUFFIXES:
-        _enable_heif()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large; too large is an error
-            with Image.open(io.BytesIO(_bytes(path))) as opened:
+            with _opened(path) as opened:
+                full = opened.size
                 opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # a JPEG is decoded at a fraction of its size
-                opened.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-                return _on_white(ImageOps.exif_transpose(opened))
+                wide = opened.width > opened.height
+                ImageOps.exif_transpose(opened, in_place=True)
+                full = full if wide == (opened.width > opened.height) else full[::-1]
+                picture = _in_rgb(opened)
+                picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+                picture.info["full_size"] = full
+                return picture
     except Image.UnidentifiedImageError:
         raise ValueError("it is no picture of a kind that can be read; save it as JPEG") from None
     except Image.DecompressionBombError as error:
         raise ValueError(f"it has too many pixels ({error}); save it smaller") from error
+    except MemoryError:
+        raise ValueError("it is too large for the memory of this machine; save it smaller") from None
     except (OSError, SyntaxError, EOFError) as error:
         raise ValueError(f"it cannot be read ({getattr(error, 'strerror', None) or error})") from error
 
 
-def _bytes(path: Path) -> bytes:
-    """The file's bytes, if it is a file: a pipe or a device could go on without end."""
+def _opened(path: Path) -> Image.Image:
+    """The file as Pillow opens it, if it is a file: a pipe or a device could go on without end."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise ValueError("it is no file")
     if not status.st_size:
         raise ValueError("the file is empty")
+    with path.open("rb") as stream:
+        start = stream.read(12)
+    heif = start[4:8] == b"ftyp" and start[8:] in HEIF_BRANDS
+    if heif:
+        _enable_heif()
     if status.st_size > LARGEST_FILE:
         raise ValueError(f"the file has {status.st_size / 1e6:.0f} MB; save it smaller")
-    return path.read_bytes()
+    return Image.open(io.BytesIO(path.read_bytes()), formats=("HEIF",) if heif else FORMATS)
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
-    """RGB, transparent parts laid over white."""
-    if "A" not in picture.getbands() and "transparency" not in picture.info:
+def _in_rgb(picture: Image.Image) -> Image.Image:
+    """RGB of 8 bits, transparent parts laid over white."""
+    if picture.mode in DEEP_MODES:
+        return _from_deep(picture)
+    if "A" not in picture.getbands() and "a" not in picture.getbands() and "transparency" not in picture.info:
         return picture.convert("RGB")
-    layers = picture.convert("RGBA")
+    layers = picture.convert("LA" if picture.mode == "La" else "RGBA").convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert("RGB")
+
+
+def _from_deep(picture: Image.Image) -> Image.Image:
+    """Grey values of more than 8 bits, scaled from their whole range to 0 to 255.
+
+    16 bits reach to 65,535. Of 32 bits and of fractions nobody says how far they reach: to the first of 1, 255 and
+    65,535 that is not exceeded, else to the largest value.
+    """
+    values = np.nan_to_num(np.asarray(picture, np.float32), posinf=0, neginf=0)
+    highest = float(values.max(initial=0))
+    reach = 65_535.0
+    if picture.mode in ("I", "F"):
+        reach = next((end for end in (1.0, 255.0, 65_535.0) if highest <= end), highest)
+    elif bits := getattr(picture, "tag_v2", {}).get(258):
+        reach = 2.0 ** bits[0] - 1
+    return Image.fromarray((values.clip(0, reach) * (255 / reach) + 0.5).astype(np.uint8)).convert("RGB")
 
 
 def _enable_heif() -> None:

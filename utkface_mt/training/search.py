@@ -22,7 +22,6 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
-from optuna_integration import KerasPruningCallback
 
 from ..util.backend import keras
 from ..util.errors import TrainingDivergedError, UserError
@@ -91,6 +90,8 @@ def search(
 
     def run_trial(trial: optuna.Trial) -> float:
         sign(trial)
+        from optuna_integration import KerasPruningCallback  # after `backend`, which imports TensorFlow quietly
+
         pruning = KerasPruningCallback(trial, MONITOR)
         try:
             history = objective(suggest(trial), [pruning])

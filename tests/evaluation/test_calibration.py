@@ -1,0 +1,46 @@
+"""Intervals cover what they promise, and temperature scaling mends a network that is too sure of itself."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from utkface_mt.evaluation.calibration import (
+    AgeInterval,
+    GenderCalibration,
+    calibration_error,
+    coverage_table,
+    reliability_table,
+)
+
+
+def test_conformal_intervals_cover_what_they_promise(predictions: Callable):
+    measured = []
+    for seed in range(40):
+        table = predictions(1200, seed)
+        interval = AgeInterval.fit(table.iloc[:200])
+        measured.append(interval.covered(table.iloc[200:]).mean())
+    assert 0.895 < np.mean(measured) < 0.92
+    table = coverage_table(predictions(500, 1), predictions(2000, 2))
+    assert table["half_width"].is_monotonic_increasing
+    assert (table["measured"] - table["nominal"]).abs().max() < 0.06
+
+
+def test_too_few_faces_give_no_false_promise(predictions: Callable):
+    assert np.isinf(AgeInterval.fit(predictions(5)).half_width)
+
+
+def test_temperature_scaling_mends_overconfidence():
+    rng = np.random.default_rng(0)
+    honest = rng.uniform(0.02, 0.98, 6000)
+    truth = (rng.random(6000) < honest).astype(int)
+    odds = 3 * np.log(honest / (1 - honest))
+    table = pd.DataFrame({"gender_true": truth, "probability_female": 1 / (1 + np.exp(-odds))})
+    scaling = GenderCalibration.fit(table.iloc[:3000])
+    assert scaling.slope == pytest.approx(1 / 3, rel=0.1)
+    raw, mended = table["probability_female"].iloc[3000:], scaling.probability(table["probability_female"].iloc[3000:])
+    assert calibration_error(mended, table["gender_true"].iloc[3000:]) < 0.03
+    assert calibration_error(raw, table["gender_true"].iloc[3000:]) > 0.1
+    assert reliability_table(mended, table["gender_true"].iloc[3000:])["n"].sum() == 3000
+    assert ((raw >= 0.5) == (mended >= 0.5)).all()

@@ -1,0 +1,42 @@
+"""Explanations find a cause that was planted, the same one each time."""
+
+import numpy as np
+import pytest
+
+from utkface_mt.evaluation.explain import average_grad_cam, grad_cam, lime_attribution, mean_face
+from utkface_mt.model.age import AgeHead
+from utkface_mt.util.backend import keras, tf
+
+
+@pytest.fixture(scope="module")
+def bright_corner() -> keras.Model:
+    """A network whose every answer depends on the brightness of the upper left quarter alone."""
+    inputs = keras.Input((32, 32, 3))
+    mask = np.zeros((1, 32, 32, 1), np.float32)
+    mask[:, :16, :16] = 1 / 40
+    picture = keras.Input((32, 32, 3))
+    backbone = keras.Model(picture, keras.layers.AveragePooling2D(4)(picture * mask), name="backbone")
+    features = keras.layers.GlobalAveragePooling2D(name="features")(backbone(inputs))
+    age = keras.layers.Dense(1, kernel_initializer="ones", name="age")(features)
+    gender = keras.layers.Dense(1, activation="sigmoid", kernel_initializer="ones", name="gender")(features)
+    return keras.Model(inputs, {"age": age, "gender": gender})
+
+
+@pytest.mark.parametrize("task", ["age", "gender"])
+def test_explanations_find_the_planted_cause(task: str, bright_corner: keras.Model):
+    picture = np.kron(np.random.default_rng(0).integers(100, 255, (4, 4, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+    options = {"age_head": AgeHead("regression", "mean", 40, 20), "samples": 200}
+    lime = lime_attribution(bright_corner, picture, task, seed=0, **options)
+    heat = grad_cam(bright_corner, picture[None], task, options["age_head"])[0]
+    for attribution in (lime, heat):
+        assert attribution.shape == (32, 32)
+        assert np.abs(attribution[:14, :14]).mean() > 5 * np.abs(attribution[20:, 20:]).mean()
+    assert np.array_equal(lime, lime_attribution(bright_corner, picture, task, seed=0, **options))
+
+
+def test_averages_over_faces(bright_corner: keras.Model):
+    pictures = np.random.default_rng(0).integers(0, 255, (40, 32, 32, 3), np.uint8)
+    average = average_grad_cam(bright_corner, pictures, "age", AgeHead())
+    assert np.allclose(average, grad_cam(bright_corner, pictures, "age", AgeHead()).mean(axis=0), atol=1e-5)
+    assert mean_face(pictures).shape == (32, 32, 3)
+    assert tf.reduce_max(average) <= 1

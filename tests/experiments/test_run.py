@@ -1,0 +1,140 @@
+"""Experiments on tiny pictures: kept by content, repeatable, gone on with wherever they were killed."""
+
+import json
+import resource
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from utkface_mt.evaluation.metrics import score
+from utkface_mt.experiments.results import Result, ResultStore
+from utkface_mt.experiments.run import load_network, predict_part, run, run_constant
+from utkface_mt.experiments.workspace import Workspace, open_workspace
+from utkface_mt.util.files import file_digest
+
+
+def _comparable(result: Result) -> Result:
+    """A result without what differs from run to run: the time it took."""
+    return replace(result, seconds=0, command="", history=[{**epoch, "seconds": 0} for epoch in result.history])
+
+
+def _weights(store: ResultStore, result: Result) -> dict[str, np.ndarray]:
+    """Every number of a network's file; the file itself holds times too."""
+    found = {}
+    with h5py.File(store.place(result.key) / "network.weights.h5") as file:
+        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+def _assert_same(one: tuple[ResultStore, Result], two: tuple[ResultStore, Result]) -> None:
+    """Two rows have the same history and scores, and the same weights and predictions in every bit."""
+    assert _comparable(one[1]) == _comparable(two[1])
+    weights, others = (_weights(*pair) for pair in (one, two))
+    assert weights.keys() == others.keys()
+    assert all(np.array_equal(weights[name], others[name]) for name in weights)
+    for part in ("validation", "calibration", "test"):
+        assert one[0].predictions(one[1], part).equals(two[0].predictions(two[1], part))
+
+
+def test_a_trial_is_kept_reads_no_test_face_and_differs_with_its_seed(workspace: Workspace, baseline: Result):
+    experiment = replace(baseline.experiment, seed=5, epochs=1)
+    result = run(workspace, experiment)
+    assert result.test == {}
+    assert result.validation["age_mae"] > 0
+    assert result.history[0]["val_loss"] != baseline.history[0]["val_loss"]
+    kept = {path.name for path in workspace.store.place(result.key).glob("predictions-*")}
+    assert kept == {"predictions-validation.csv.gz"}
+    network = workspace.store.place(result.key) / "network.weights.h5"
+    written = network.stat().st_mtime_ns
+    assert run(workspace, experiment) == result
+    assert network.stat().st_mtime_ns == written
+
+
+def test_a_row_can_be_recomputed_from_its_predictions_and_its_weights(workspace: Workspace, baseline: Result):
+    table = workspace.store.predictions(baseline, "test")
+    assert baseline.n_test == len(table) == len(workspace.positions("test"))
+    assert set(table["file"]) == set(workspace.part("test")["file"])
+    assert baseline.test == pytest.approx(score(table), abs=1e-6)
+    assert all(low <= baseline.test[name] <= high for name, (low, high) in baseline.ci.items())
+    network = load_network(workspace, baseline)
+    again = predict_part(workspace, network, baseline.experiment, "test")
+    assert np.allclose(again["age"], table["age"], atol=1e-2)
+    flipped = predict_part(workspace, network, replace(baseline.experiment, flip_average=True), "test")
+    assert 1e-3 < np.abs(flipped["age"] - again["age"]).mean() < 15
+
+
+def test_the_table_holds_the_contracts_keys(workspace: Workspace, baseline: Result):
+    run_constant(workspace)
+    rows = json.loads((workspace.folder / "results.json").read_text())
+    promised = {"experiment", "notebook", "title", "final", "n_test", "gender_accuracy", "gender_f1_weighted"}
+    promised |= {"age_mae", "age_rmse", "ci", "seconds", "profile", "machine", "seed", "command"}
+    assert all(promised <= set(row) for row in rows)
+    assert [row["experiment"] for row in rows][:2] == ["00_constant", "03_baseline"]
+    assert sum(row["final"] for row in rows if row["notebook"] == "03_baseline") == 1
+    assert "they say nothing of UTKFace" in (workspace.folder / "results.md").read_text()
+
+
+def test_another_run_of_the_same_seed_is_the_same_in_every_bit_and_raw_data_stay(
+    workspace: Workspace, baseline: Result, faces_folder: Path, tmp_path: Path
+):
+    before = {path.name: file_digest(path) for path in faces_folder.iterdir()}
+    opened = open_workspace(replace(workspace.settings, runs=str(tmp_path)))
+    other = replace(opened, profile=workspace.profile, start=workspace.start)
+    _assert_same((other.store, run(other, baseline.experiment, row="03_baseline")), (workspace.store, baseline))
+    assert other.faces.equals(workspace.faces)
+    assert {path.name: file_digest(path) for path in faces_folder.iterdir()} == before
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 4_000_000  # kilobytes: what the sample promises
+
+
+def _visible(folder: Path) -> dict[str, bytes]:
+    """What the package sees in a folder: all but half-written files, whose names begin with a dot."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.startswith(".") and path.suffix != ".lock"
+    }
+
+
+@pytest.mark.slow
+def test_a_row_killed_at_any_write_after_training_is_completed_without_training_again(
+    workspace: Workspace, moments, tmp_path: Path
+):
+    experiment = replace(workspace.start, fine_tune=0.0, epochs=1)
+    whole = replace(workspace, folder=tmp_path / "run")
+    with moments.of(tmp_path / "run"):
+        expected = run(whole, experiment, row="03_baseline")
+    states: list[dict[str, bytes]] = []
+    for moment in moments:
+        state = _visible(moment)
+        if not any(name.endswith("network.weights.h5") for name in state) or state in states:
+            shutil.rmtree(moment)
+            continue
+        states.append(state)
+        going_on = replace(workspace, folder=moment)
+        _assert_same((going_on.store, run(going_on, experiment, row="03_baseline")), (whole.store, expected))
+        epochs = json.loads(next(moment.rglob("training/history.json")).read_text())
+        trained = json.loads(next(moment.rglob("result.json")).read_text())["history"]
+        assert trained == epochs == expected.history  # the times too: another training would take another time
+        assert json.loads((moment / "results.json").read_text())[0]["age_mae"] == expected.test["age_mae"]
+    assert len(states) >= 6
+
+
+@pytest.mark.slow
+def test_logs_for_tensorboard_are_written_on_request_and_change_nothing(
+    workspace: Workspace, baseline: Result, tmp_path: Path
+):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    from utkface_mt.util.backend import tf
+
+    logged = replace(workspace, folder=tmp_path, settings=replace(workspace.settings, tensorboard=True))
+    result = run(logged, baseline.experiment)
+    assert _comparable(result).history == _comparable(baseline).history
+    logs = EventAccumulator(str(tmp_path / "tensorboard" / result.key / "validation")).Reload()
+    losses = [float(tf.make_ndarray(event.tensor_proto)) for event in logs.Tensors("epoch_loss")]
+    assert losses == pytest.approx([epoch["val_loss"] for epoch in result.history])
+    assert not (workspace.folder / "tensorboard").exists()

@@ -1,0 +1,81 @@
+"""Workspaces: what is wrong is named before any work, and results are kept by everything that decides them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from utkface_mt.config import Settings
+from utkface_mt.experiments import workspace as opening
+from utkface_mt.experiments.workspace import Workspace, open_workspace, write_manifest
+from utkface_mt.model.backbones import build_backbone
+from utkface_mt.util.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"weights": "nowhere"}, "weights='nowhere'"),
+        ({"strategy": "two"}, "strategy='two' is unknown"),
+        ({"data": "missing"}, "There is no dataset at"),
+    ],
+)
+def test_what_cannot_be_used_is_named_before_any_work(given: dict, message: str, faces_folder: Path, tmp_path: Path):
+    given = {"data": str(faces_folder), "runs": str(tmp_path / "runs"), **given}
+    if given["data"] == "missing":
+        given["data"] = str(tmp_path / "missing")
+    with pytest.raises(UserError, match=message):
+        open_workspace(Settings(**given))
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda workspace, experiment: workspace.key(replace(experiment, dropout=0.1)),
+        lambda workspace, experiment: workspace.key(replace(experiment, weights="none")),
+        lambda workspace, experiment: replace(workspace, faces=workspace.faces.iloc[:-1]).key(experiment),
+        lambda workspace, experiment: replace(workspace, faces=workspace.faces.assign(part="train")).key(experiment),
+    ],
+    ids=["configuration", "weights", "faces", "split"],
+)
+def test_a_key_changes_with_whatever_decides_the_result(changed: Callable, workspace: Workspace):
+    key = workspace.key(workspace.start)
+    assert workspace.key(replace(workspace.start)) == replace(workspace, folder=Path("elsewhere")).key(workspace.start)
+    assert changed(workspace, workspace.start) != key == workspace.key(workspace.start)
+
+
+def test_a_key_changes_with_the_training_version(workspace: Workspace, monkeypatch: pytest.MonkeyPatch):
+    key = workspace.key(workspace.start)
+    monkeypatch.setattr(opening, "TRAINING_VERSION", 10**6)
+    assert workspace.key(workspace.start) != key
+
+
+def test_a_weights_file_is_used_by_runs_that_were_given_it_and_no_other(
+    workspace: Workspace, faces_folder: Path, tmp_path: Path
+):
+    path = tmp_path / "mine.weights.h5"
+    build_backbone("mobilenet_v2", 0.35, 32, "none").save_weights(path)
+    opened = open_workspace(replace(workspace.settings, weights=str(path)))
+    assert opened.start.weights.startswith("mine.weights.h5@")
+    assert opened.weights_path(opened.start) == path
+    assert workspace.weights_path(workspace.start) is None
+    with pytest.raises(UserError, match="give the same weights"):
+        workspace.weights_path(opened.start)
+
+
+def test_the_command_makes_the_run_again_and_names_no_folder(workspace: Workspace, tmp_path: Path):
+    settings = Settings(
+        data=str(tmp_path / "UTKFace.zip"), profile="cpu", epochs=3, runs=str(tmp_path), tensorboard=True
+    )
+    command = replace(workspace, settings=settings).command
+    assert command == "python -m utkface_mt run --profile cpu --data UTKFace.zip --epochs 3"
+
+
+def test_the_manifest_names_every_face_once_and_no_picture_on_two_sides(workspace: Workspace):
+    table = pd.read_csv(write_manifest(workspace))
+    assert table["file"].is_unique
+    assert list(table.columns) == ["file", "sha256", "cluster", "part"]
+    assert (table.groupby("sha256")["part"].nunique() == 1).all()
