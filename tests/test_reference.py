@@ -24,7 +24,15 @@ from utkface_mt.util.files import read_json
 from utkface_mt.faces.model import PARTS, evaluate, load_model
 from utkface_mt.experiments.ladder import baseline_experiment
 from utkface_mt.experiments.reference import verdict
-from utkface_mt.experiments.reference import PUBLIC_COLUMNS, REFERENCE, measured_entries, measured_predictions, measured_results, measured_rows, predictions_file
+from utkface_mt.experiments.reference import (
+    PUBLIC_COLUMNS,
+    REFERENCE,
+    measured_entries,
+    measured_predictions,
+    measured_results,
+    measured_rows,
+    predictions_file,
+)
 from utkface_mt.model.weights import BUNDLED_MODEL
 from utkface_mt.faces.predict import predict_files
 from utkface_mt.experiments.results import Result

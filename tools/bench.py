@@ -24,10 +24,11 @@ from utkface_mt.util.runtime import describe_machine, library_versions
 
 from . import bench_training as training
 from .bench_data import PARTS, growth_exponent, measure_preparation, write_faces
-from .bench_training import BATCH, Times
+from .bench_training import BATCH
 from .command import call
 
 PASSES = 3  # of a training step: forward, and back to the weights and to the inputs of each layer
+Seconds = dict[str, list[float]]  # of two ways, `plain` and `ours`, turn by turn
 INPUT_WAY = "our training step, which it has to keep ahead of"
 
 
@@ -71,34 +72,37 @@ def run_benchmark(folder: Path, amounts: Amounts | None = None) -> dict[str, Any
     return report["summary"]
 
 
-def _row(key: str, what: str, plain_way: str, amount: int, times: Times, goal: float = 0.0) -> dict[str, Any]:
+def _row(key: str, what: str, plain_way: str, amount: int, seconds: Seconds, goal: float = 0.0) -> dict[str, Any]:
     """A line of the table: two ways of doing the same, in pictures a second, their ratio, and the ratio to reach."""
-    seconds = {"plain": times.plain, "ours": times.ours}
+    middle = {way: median(values) for way, values in seconds.items()}
     return {
         "key": key,
         "what": what,
         "plain_way": plain_way,
-        **{way: round(amount / median(values), 1) for way, values in seconds.items()},
-        "ratio": round(times.ratio, 2),
+        **{way: round(amount / value, 1) for way, value in middle.items()},
+        "ratio": round(middle["plain"] / middle["ours"], 2),
         "goal": goal,
         "seconds": {way: [round(value, 4) for value in values] for way, values in seconds.items()},
     }
 
 
 def _measure_training(amounts: Amounts) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Lines of the table, and rates in GMAC/s: of plain operations, of our steps, and the steps' share of the faster."""
+    """Lines of the table, and rates in GMAC/s: of plain operations, of our steps, and their share of the faster."""
     rows, rate, shares = [], training.measure_limit(amounts.turns), {}
     limit = max(rate.values())
     for size, steps in zip(amounts.image_sizes, amounts.steps, strict=True):
         print(f"Training at {size} pixels ...", flush=True)
         seconds, multiply_adds = training.measure_training(size, amounts.width, steps, amounts.turns)
         title, plain = f"training, all layers, {size} px", "keras.applications in model.fit, arrays in memory"
-        train, step = (Times(seconds["plain"], seconds[name]) for name in ("train", "step"))
+        train, step = ({"plain": seconds["plain"], "ours": seconds[name]} for name in ("train", "step"))
         rows.append(_row(f"train_{size}", f"{title}, augmented", plain, steps * BATCH, train, 2.0))
         rows.append(_row(f"step_{size}", f"{title}, step alone", plain, steps * BATCH, step))
         rate[f"step_{size}"] = PASSES * multiply_adds * steps * BATCH / median(seconds["step"]) / 1e9
         shares[f"step_{size}"] = round(rate[f"step_{size}"] / limit, 3)
-    keeps_up = Times(seconds["train"], seconds["input"])  # of the smaller size, where the input has less time
+    keeps_up = {
+        "plain": seconds["train"],
+        "ours": seconds["input"],
+    }  # of the smaller size, where the input has less time
     rows.append(_row("input_over_step", f"augmented input, {size} px", INPUT_WAY, steps * BATCH, keeps_up, 5.0))
     return rows, {**{name: round(value, 1) for name, value in rate.items()}, "share_of_limit": shares}
 

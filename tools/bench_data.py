@@ -46,11 +46,9 @@ def write_faces(drawn: Path, folder: Path, count: int) -> Path:
 
 
 def varied(picture: Image.Image, seed: int) -> Image.Image:
-    """Turns, zooms and mirrors a picture and lights it unevenly: what comes out is no near-duplicate."""
+    """Turns and zooms a picture and lights it unevenly: what comes out is no near-duplicate."""
     rng = np.random.default_rng(seed)
     size = picture.width
-    if rng.random() < 0.5:
-        picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     picture = picture.rotate(rng.uniform(-25, 25), Image.Resampling.BILINEAR, translate=tuple(rng.uniform(-20, 20, 2)))
     edge = rng.uniform(0, 0.2) * size
     picture = picture.resize((size, size), Image.Resampling.BILINEAR, box=(edge, edge, size - edge, size - edge))

@@ -3,9 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 
@@ -23,19 +21,6 @@ from utkface_mt.util.backend import keras, tf
 BATCH = 32
 BASELINE_EPOCHS = 10
 DROPOUT = 0.2
-
-
-@dataclass(frozen=True)
-class Times:
-    """Seconds of two ways, turn by turn."""
-
-    plain: list[float]
-    ours: list[float]
-
-    @property
-    def ratio(self) -> float:
-        """How many times faster ours is: the ratio of the medians."""
-        return median(self.plain) / median(self.ours)
 
 
 def alternate(ways: Mapping[str, Callable[[], float | None]], turns: int) -> dict[str, list[float]]:
@@ -97,10 +82,9 @@ def compile_as_fit_does(network: keras.Model, head: AgeHead) -> None:
 
 
 class Clock(keras.callbacks.Callback):
-    """Times what a fit does between its first step and its end; setting up and clearing away do not count.
+    """Times what a fit does between its first step and its end.
 
-    What clears away after a fit on arrays sometimes pauses for as long as the fit took (see
-    `utkface_mt.data.batches`): as part of a turn it would flatter us.
+    What clears away after a fit on arrays sometimes pauses for as long as the fit took, which would flatter us.
     """
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -163,7 +147,7 @@ def measure_limit(turns: int) -> dict[str, float]:
     return {name: work[name] / min(seconds[name]) / 1e9 for name in ways}
 
 
-def measure_frozen_baseline(size: int, width: float, count: int, turns: int) -> Times:
+def measure_frozen_baseline(size: int, width: float, count: int, turns: int) -> dict[str, list[float]]:
     """Ten epochs with a frozen backbone: every picture through it in every epoch, or once."""
     faces, by_feature, clock = Faces(count, size), Faces(count, 1), Clock()
     arrays, plain = faces.arrays, plain_network(size, width, trainable=False)
@@ -180,10 +164,10 @@ def measure_frozen_baseline(size: int, width: float, count: int, turns: int) -> 
         by_feature.source = compute_features(extractor, faces.source)
         heads.fit(by_feature.batches(BASELINE_EPOCHS), steps_per_epoch=-(-count // BATCH), shuffle=False, **long)
 
-    return Times(*alternate({"plain": through_pictures, "ours": through_features}, turns).values())
+    return alternate({"plain": through_pictures, "ours": through_features}, turns)
 
 
-def measure_single_inference(size: int, width: float, calls: int, turns: int) -> Times:
+def measure_single_inference(size: int, width: float, calls: int, turns: int) -> dict[str, list[float]]:
     """Predicting pictures one at a time."""
     plain = plain_network(size, width)
     call = compiled(build_network(AgeHead(), width=width, image_size=size))
@@ -197,10 +181,10 @@ def measure_single_inference(size: int, width: float, calls: int, turns: int) ->
         "plain": lambda: repeat(lambda: plain.predict(picture, verbose=0)),
         "ours": lambda: repeat(lambda: call(picture)["age"].numpy()),
     }
-    return Times(*alternate(ways, turns).values())
+    return alternate(ways, turns)
 
 
-def measure_cached_input(folder: Path, pixels: np.ndarray, turns: int) -> Times:
+def measure_cached_input(folder: Path, pixels: np.ndarray, turns: int) -> dict[str, list[float]]:
     """An epoch's pictures: decoded from their files, as in the plain way every epoch is, or from the decoded array."""
     size, faces = pixels.shape[1], Faces(len(pixels), 1)
     faces.source = pixels
@@ -213,7 +197,7 @@ def measure_cached_input(folder: Path, pixels: np.ndarray, turns: int) -> Times:
     files = tf.data.Dataset.from_tensor_slices(sorted(str(path) for path in folder.iterdir()))
     decoded = files.map(read, num_parallel_calls=os.cpu_count()).batch(BATCH).prefetch(2)
     ways = {"plain": lambda: _exhaust(decoded), "ours": lambda: _exhaust(faces.batches())}
-    return Times(*alternate(ways, turns).values())
+    return alternate(ways, turns)
 
 
 def _exhaust(dataset: tf.data.Dataset, skip: int = 0) -> float:

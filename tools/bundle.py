@@ -29,10 +29,7 @@ ATTRIBUTION_FACES = 500  # in the mean face: so many that it is nobody's
 
 
 def bundle(workspace: Workspace, result: Result, folder: Path = BUNDLED_MODEL) -> pd.DataFrame:
-    """Writes a row's model into a folder.
-
-    The weights are rounded first; interval and calibration are fitted to what the rounded network predicts on the
-    calibration faces.
+    """Writes a row's model into a folder; interval and calibration are fitted to the rounded network.
 
     Returns:
         Scores on the validation faces before and after rounding, a column each.
@@ -45,13 +42,13 @@ def bundle(workspace: Workspace, result: Result, folder: Path = BUNDLED_MODEL) -
     _round(network)
     after = predict_part(workspace, network, result.experiment, "validation")
     calibration = predict_part(workspace, network, result.experiment, "calibration")
+    age_head = workspace.age_head(result.experiment)
     files = {part: folder / f"{part}.weights.h5" for part in PARTS}
     for part, model in zip(PARTS, (network.get_layer("backbone"), heads_of(network)), strict=True):
         save_halved(model, files[part])
     size = sum(file.stat().st_size for file in files.values())
     if size > LARGEST:
         raise UserError(f"The weights take {size / 1e6:.1f} MB; the package carries at most {LARGEST / 1e6:.0f} MB.")
-    age_head = workspace.age_head(result.experiment)
     described = {
         "row": result.row,
         "profile": result.profile,
@@ -79,11 +76,7 @@ def _write_attribution(workspace: Workspace, network: keras.Model, result: Resul
 
 
 def _round(network: keras.Model) -> None:
-    """Rounds every weight to half precision.
-
-    Raises:
-        UserError: if one is too large for it.
-    """
+    """Rounds every weight to half precision."""
     rounded = [np.asarray(weight, np.float16).astype(np.float32) for weight in network.get_weights()]
     if not all(np.isfinite(weight).all() for weight in rounded):
         raise UserError("A weight is too large for half precision; train the row again with weight decay.")

@@ -1,12 +1,9 @@
-"""What the tools share: opening UTKFace as a run did, a progress bar, and errors told without a traceback."""
+"""What the tools share: opening UTKFace as a run did, rounding, and errors told without a traceback."""
 
 import argparse
-import contextlib
 import sys
-from collections.abc import Callable, Iterator
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from collections.abc import Callable
+from typing import Any
 
 from utkface_mt.config import Settings
 from utkface_mt.experiments.reference import PROFILE
@@ -37,10 +34,6 @@ def workspace_of(options: argparse.Namespace, seed: int = 0) -> Workspace:
     return open_workspace(settings)
 
 
-@contextlib.contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Shows progress on standard error while the block runs; yields a function to call with (done, total)."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+def rounded(values: dict[str, Any]) -> dict[str, Any]:
+    """Numbers with the six digits that are committed; everything else as it is."""
+    return {name: round(value, 6) if isinstance(value, float) else value for name, value in values.items()}

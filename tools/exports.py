@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from rich.progress import track
 
 from utkface_mt.config import REFERENCE
 from utkface_mt.data.pixels import read_picture
@@ -24,7 +25,7 @@ from utkface_mt.util.backend import tf
 from utkface_mt.util.files import write_json
 from utkface_mt.util.runtime import describe_machine
 
-from .command import call, data_parser, progress_bar, workspace_of
+from .command import call, data_parser, rounded, workspace_of
 
 CALIBRATION_FACES = 300
 TIMED_CALLS = 50
@@ -32,15 +33,8 @@ TIMED_CALLS = 50
 Answers = dict[str, np.ndarray]
 
 
-def measure_exports(workspace: Workspace, progress: Callable[[int, int], None]) -> dict[str, Any]:
-    """Writes every file and compares it with the bundled model on the test faces.
-
-    Returns:
-        `machine`, `n_test`, scores of the `keras` model, and `rows` with `format`, `precision`, `bytes`,
-        `milliseconds` for one face on one processor, the largest differences `age_max_difference` in years and
-        `probability_max_difference`, scores, and `age_mae_difference`, the paired difference to the bundled model
-        with its 95 % interval.
-    """
+def measure_exports(workspace: Workspace) -> dict[str, Any]:
+    """Writes every file and compares it with the bundled model on the test faces: what `exports.json` holds."""
     model = load_model()
     _measure_ranges(workspace, model)
     faces, crops = workspace.part("test"), _crops(workspace, workspace.positions("test"))
@@ -50,10 +44,9 @@ def measure_exports(workspace: Workspace, progress: Callable[[int, int], None]) 
     choices = [(to, precision) for to, precisions in PRECISIONS.items() for precision in precisions]
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
-        for to, precision in choices:
+        for to, precision in track(choices, "Exporting and comparing"):
             path = export_model(to, Path(temporary, f"{precision}{SUFFIXES[to]}"), precision)
             rows.append({"format": to, "precision": precision, **_compare(path, crops, own, reference, faces)})
-            progress(len(rows), len(choices))
     return {"machine": describe_machine(), "n_test": len(faces), "keras": score(reference), "rows": rows}
 
 
@@ -85,50 +78,44 @@ def _compare(
         "milliseconds": round(_milliseconds(run, crops[:1]), 1),
         "age_max_difference": float(np.abs(answers[AGE] - own[AGE]).max().round(4)),
         "probability_max_difference": float(np.abs(answers[FEMALE] - own[FEMALE]).max().round(6)),
-        **{name: round(value, 6) for name, value in score(table).items()},
+        **rounded(score(table)),
         "age_mae_difference": (paired.round(4) + 0.0).tolist(),  # no minus before a zero
     }
 
 
 def _milliseconds(run: Callable[[np.ndarray], Answers], crop: np.ndarray) -> float:
     """The median time of one call, after some to warm up."""
-    seconds = []
+    marks = [time.perf_counter()]
     for _ in range(TIMED_CALLS):
-        started = time.perf_counter()
         run(crop)
-        seconds.append(time.perf_counter() - started)
-    return 1000 * float(np.median(seconds[TIMED_CALLS // 5 :]))
+        marks.append(time.perf_counter())
+    return 1000 * float(np.median(np.diff(marks)[TIMED_CALLS // 5 :]))
 
 
-def open_exported(path: Path, threads: int = 1) -> Callable[[np.ndarray], Answers]:
-    """Opens what `export_model` wrote.
-
-    Args:
-        path: a folder, a `.tflite` or an `.onnx` file.
-        threads: processors to use, for files.
-
-    Returns:
-        A function from crops, uint8 `[n, 200, 200, 3]`, to `age` and `probability_female`, float32 `[n]` each.
-    """
+def open_exported(path: Path) -> Callable[[np.ndarray], Answers]:
+    """Opens what `export_model` wrote: crops, uint8 `[n, 200, 200, 3]`, to `age` and `probability_female`, `[n]` each."""
+    openers = {".tflite": _litert, ".onnx": _onnx}
     with quietly():
-        if path.is_dir():
-            loaded = tf.saved_model.load(str(path))
-            return lambda crops: {name: value.numpy() for name, value in loaded.serve(tf.constant(crops)).items()}
-        return _onnx(path, threads) if path.suffix == ".onnx" else _litert(path, threads)
+        return openers.get(path.suffix, _saved_model)(path)
 
 
-def _litert(path: Path, threads: int) -> Callable[[np.ndarray], Answers]:
+def _saved_model(path: Path) -> Callable[[np.ndarray], Answers]:
+    loaded = tf.saved_model.load(str(path))
+    return lambda crops: {name: value.numpy() for name, value in loaded.serve(tf.constant(crops)).items()}
+
+
+def _litert(path: Path) -> Callable[[np.ndarray], Answers]:
     from ai_edge_litert.interpreter import Interpreter
 
-    runner = Interpreter(str(path), num_threads=threads).get_signature_runner()
+    runner = Interpreter(str(path), num_threads=1).get_signature_runner()
     return lambda crops: {name: np.array(value) for name, value in runner(**{INPUT: crops}).items()}
 
 
-def _onnx(path: Path, threads: int) -> Callable[[np.ndarray], Answers]:
+def _onnx(path: Path) -> Callable[[np.ndarray], Answers]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = threads, 3
+    options.intra_op_num_threads, options.log_severity_level = 1, 3
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     return lambda crops: dict(zip((AGE, FEMALE), session.run([AGE, FEMALE], {INPUT: crops}), strict=True))
 
@@ -136,8 +123,7 @@ def _onnx(path: Path, threads: int) -> Callable[[np.ndarray], Answers]:
 def main() -> None:
     """Measures the exports with the faces the bundled model was trained and tested on."""
     workspace = workspace_of(data_parser(__doc__).parse_args())
-    with progress_bar("Exporting and comparing") as progress:
-        report = measure_exports(workspace, progress)
+    report = measure_exports(workspace)
     write_json(REFERENCE / "exports.json", report)
     print(pd.DataFrame(report["rows"]).to_string(index=False))
 

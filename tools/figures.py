@@ -1,6 +1,5 @@
 """The figures of README, docs and model card, drawn from `reference/`: none of them shows a face."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -38,7 +37,8 @@ def draw(folder: Path | None = None) -> list[Path]:
     use_style("Agg")
     folder = folder or repository_root() / "images"
     paths = []
-    for group in GROUPS:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    for group in (_run_figures, _best_figures, _model_figures):
         for name, figure in group().items():
             paths.append(folder / f"{name}.png")
             with replacing(paths[-1]) as temporary:
@@ -49,14 +49,14 @@ def draw(folder: Path | None = None) -> list[Path]:
 
 def _run_figures() -> dict[str, Figure]:
     """The ladder, how its rows learnt, the study, the loss-weight sweep, and what backbones cost."""
-    sweep = read_json(REFERENCE / "comparisons.json")["gender_share"]
+    sweep = [_swept(run) for run in read_json(REFERENCE / "comparisons.json")["gender_share"]]
     probes = {"MobileNetV2 1.0": measured_result("03_baseline").validation}
     study = ("study_history", "study_importances", "study_slices")
     return {
         "ladder": reference.measured_ladder(),
         "learning_curves": reference.measured_curves(*(row.name for row in ROWS if row.previous)),
         "backbones": training.cost_against_accuracy(comparison({}, probes)),
-        "loss_weights": training.loss_weight_sweep([_swept(run) for run in sweep]),
+        "loss_weights": training.loss_weight_sweep(sweep),
         **dict(zip(study, training.study_figures(measured_study()), strict=True)),
     }
 
@@ -85,22 +85,13 @@ def _model_figures() -> dict[str, Figure]:
         heats = {f"Grad-CAM, {task}": saved[task].astype(np.float32) for task in HEADS}
         title = f"Where the network looks, on average over {saved['faces']} faces"
         average = evaluation.attribution_row(saved["face"], heats, title)
-    margins = evaluation.error_by_margin(read_json(ALIGNMENT)["validation"])
-    return {"attribution": average, "lime": _explained_drawing(), "margins": margins}
-
-
-GROUPS: tuple[Callable[[], dict[str, Figure]], ...] = (_run_figures, _best_figures, _model_figures)
-
-
-def _explained_drawing(age: int = 45, gender: int = 1, race: int = 0) -> Figure:
-    """LIME and Grad-CAM for one drawn face."""
-    model = load_model()
-    drawing = draw_face(sample_traits(age, gender, race, np.random.default_rng(3)))
-    picture = model.prepare(drawing)
-    heats = explain(model.network, picture, model.age_head, LIME_SAMPLES)
-    answer = model.answers([drawing])[0]
+    model, drawing = load_model(), draw_face(sample_traits(45, 1, 0, np.random.default_rng(3)))
+    answer, picture = model.answers([drawing])[0], model.prepare(drawing)
     title = f"A drawn face, predicted {answer.age:.0f} years, {100 * answer.probability_female:.0f} % female"
-    return evaluation.attribution_row(picture, heats, title)
+    heats = explain(model.network, picture, model.age_head, LIME_SAMPLES)
+    lime = evaluation.attribution_row(picture, heats, title)
+    margins = evaluation.error_by_margin(read_json(ALIGNMENT)["validation"])
+    return {"attribution": average, "lime": lime, "margins": margins}
 
 
 def measured_study() -> optuna.Study:

@@ -4,12 +4,13 @@ Renews `reference/alignment.json`, from which the faces in photos are cut.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from PIL import Image
+from rich.progress import track
 
 from utkface_mt.data.pixels import CROP_SIZE, read_picture
 from utkface_mt.evaluation.metrics import paired_difference, predictions_table, score
@@ -18,24 +19,20 @@ from utkface_mt.faces.detect import ALIGNMENT, LANDMARKS, crop_landmarks, cut_fa
 from utkface_mt.faces.model import FaceModel, load_model
 from utkface_mt.util.files import write_json
 
-from .command import call, data_parser, progress_bar, workspace_of
+from .command import call, data_parser, rounded, workspace_of
 
 TRAIN_FACES = 1500  # that the usual places of the landmarks are taken from
 MARGINS = (-0.15, -0.1, -0.05, -0.025, 0.0, 0.025, 0.05, 0.1, 0.15)
 
-Progress = Callable[[int, int], None]
 
+def usual_landmarks(workspace: Workspace) -> dict[str, Any]:
+    """Where the detector finds eyes, nose and mouth in UTKFace's crops.
 
-def usual_landmarks(workspace: Workspace, progress: Progress) -> dict[str, Any]:
-    """Where the detector finds eyes, nose and mouth in UTKFace's crops; every n-th training face is looked at.
-
-    Returns:
-        `landmarks`: the median place of each by name, pixels of 200; `spread`: half of the faces lie within this
-        many pixels around it (interquartile range, the wider of x and y); `faces` looked at, `found` among them.
+    The median place of each in pixels of 200, and the interquartile range around it, the wider of x and y.
     """
     positions = workspace.positions("train")
     positions = positions[:: max(1, len(positions) // TRAIN_FACES)]
-    places = [place for _, _, place in _located(workspace, positions, progress) if place is not None]
+    places = [place for _, _, place in _located(workspace, positions) if place is not None]
     low, middle, high = np.percentile(places, [25, 50, 75], axis=0)
     return {
         "landmarks": {name: middle[i].round(1).tolist() for i, name in enumerate(LANDMARKS)},
@@ -45,18 +42,14 @@ def usual_landmarks(workspace: Workspace, progress: Progress) -> dict[str, Any]:
     }
 
 
-def error_by_margin(workspace: Workspace, model: FaceModel, progress: Progress) -> dict[str, Any]:
+def error_by_margin(workspace: Workspace, model: FaceModel) -> dict[str, Any]:
     """The model's validation scores on crops as UTKFace cut them, and on the same faces found and cut again.
 
     Beyond a crop's edge there is nothing to show, so that wider margins get a black frame that a photo would not
     have, and may have a larger error for it.
-
-    Returns:
-        `faces` and `found`; `as_cut`: scores of the crops as they are, of the faces found; `margins`: for each of
-        `MARGINS` the scores, and `age_mae_difference`, the paired difference to `as_cut` with its 95 % interval.
     """
     positions = workspace.positions("validation")
-    looked = _located(workspace, positions, progress)
+    looked = _located(workspace, positions)
     known = [(position, picture, places) for position, picture, places in looked if places is not None]
     faces = workspace.faces.iloc[[position for position, _, _ in known]]
 
@@ -69,23 +62,16 @@ def error_by_margin(workspace: Workspace, model: FaceModel, progress: Progress) 
     for margin in MARGINS:
         table = predictions(cut_face(picture, places, margin) for _, picture, places in known)
         paired = paired_difference(as_cut, table).loc["age_mae", ["difference", "low", "high"]]
-        rows.append({"margin": margin, **_rounded(score(table)), "age_mae_difference": paired.round(4).tolist()})
-    return {"faces": len(positions), "found": len(known), "as_cut": _rounded(score(as_cut)), "margins": rows}
+        rows.append({"margin": margin, **rounded(score(table)), "age_mae_difference": paired.round(4).tolist()})
+    return {"faces": len(positions), "found": len(known), "as_cut": rounded(score(as_cut)), "margins": rows}
 
 
-def _rounded(scores: dict[str, float]) -> dict[str, float]:
-    return {name: round(value, 6) for name, value in scores.items()}
-
-
-def _located(
-    workspace: Workspace, positions: np.ndarray, progress: Progress
-) -> Iterator[tuple[int, Image.Image, np.ndarray | None]]:
+def _located(workspace: Workspace, positions: np.ndarray) -> Iterator[tuple[int, Image.Image, np.ndarray | None]]:
     """Position, crop and landmarks of faces: of several in a crop the one nearest to the middle, None if none."""
-    for done, position in enumerate(positions, start=1):
+    for position in track(positions, "Finding faces in crops"):
         picture = read_picture(workspace.dataset.folder, workspace.faces["path"].iloc[position])
         found = sorted(locate(picture), key=lambda answer: _off_centre(answer[0]))
         yield int(position), picture, found[0][1] if found else None
-        progress(done, len(positions))
 
 
 def _off_centre(box: tuple[float, float, float, float]) -> float:
@@ -96,11 +82,10 @@ def _off_centre(box: tuple[float, float, float, float]) -> float:
 def main() -> None:
     """Measures both, with the faces the bundled model was trained on."""
     workspace = workspace_of(data_parser(__doc__).parse_args())
-    with progress_bar("Finding faces in crops") as progress:
-        usual = usual_landmarks(workspace, progress)
-        write_json(ALIGNMENT, usual)
-        crop_landmarks.cache_clear()
-        measured = {**usual, "validation": error_by_margin(workspace, load_model(), progress)}
+    usual = usual_landmarks(workspace)
+    write_json(ALIGNMENT, usual)
+    crop_landmarks.cache_clear()
+    measured = {**usual, "validation": error_by_margin(workspace, load_model())}
     write_json(ALIGNMENT, measured)
     print(json.dumps(measured, indent=2))
 

@@ -30,16 +30,7 @@ EPOCHS = 16
 
 
 def pretrain(target: Path, faces: int = FACES, epochs: int = EPOCHS) -> float:
-    """Trains the backbone on drawn faces and writes its weights as float16.
-
-    Args:
-        target: the `.weights.h5` file to write.
-        faces: drawn faces, a tenth of them held out.
-        epochs: passes over them.
-
-    Returns:
-        The share of the held-out traits' variance explained.
-    """
+    """Trains the backbone and writes its weights; returns the share of held-out traits' variance explained."""
     keras.utils.set_random_seed(SEED)
     pixels, traits = _draw(faces)
     backbone = keras.applications.MobileNetV2(

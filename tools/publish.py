@@ -25,10 +25,7 @@ ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(?:[\w.+-]+/)+[\w.+-]+")
 def publish_notebooks(console: Console) -> None:
     """Runs the sample sequence afresh and writes its cleaned outputs into `notebooks/`.
 
-    How long each notebook took is written into `reference/sample_run.json`.
-
-    Raises:
-        UserError: if an output holds an absolute path; then no notebook is written.
+    How long each notebook took is written into `reference/sample_run.json`. If one is refused, none is written.
     """
     folder = run_notebooks(Settings.read(profile="sample"), console, fresh=True)
     seconds, cleaned = {}, {}
@@ -43,14 +40,7 @@ def publish_notebooks(console: Console) -> None:
 
 
 def clean(notebook: NotebookNode, name: str) -> NotebookNode:
-    """Removes what papermill and the kernel add: injected cells, timings, paths, error streams.
-
-    Args:
-        notebook: an executed notebook; it is changed.
-        name: for the message.
-
-    Returns:
-        The notebook, its execution counts from 1 on.
+    """Removes what papermill and the kernel add to an executed notebook: injected cells, timings, paths, error streams.
 
     Raises:
         UserError: if an output holds an absolute path.
@@ -70,7 +60,8 @@ def clean(notebook: NotebookNode, name: str) -> NotebookNode:
             output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)  # its state is not kept
             if "execution_count" in output:
                 output.execution_count = count
-            if found := ABSOLUTE_PATH.search(_text(output)):
+            printed = output.get("text", "") + output.get("data", {}).get("text/plain", "")
+            if found := ABSOLUTE_PATH.search(printed):
                 raise UserError(f"{name}, cell {count} prints the path {found.group()}; print its name instead.")
     mark = NotebookNode({"profile": "sample", "pictures": pictures_digest(notebook)})
     notebook.metadata = NotebookNode({"kernelspec": KERNEL, "language_info": {"name": "python"}, MARK: mark})
@@ -80,17 +71,12 @@ def clean(notebook: NotebookNode, name: str) -> NotebookNode:
 def pictures_digest(notebook: NotebookNode) -> str:
     """A digest of all pictures in a notebook's outputs.
 
-    It is kept in the notebook's metadata when the outputs of a sample run are published. JupyterLab keeps metadata and
-    replaces outputs: pictures of another run, which may show real faces, do not fit it.
+    It is kept in the notebook's metadata. JupyterLab keeps metadata and replaces outputs: pictures of another run,
+    which may show real faces, do not fit it.
     """
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     pictures = [output.get("data", {}).get(kind, "") for output in outputs for kind in PICTURE_KINDS]
     return digest(["".join(picture).strip() for picture in pictures if picture])
-
-
-def _text(output: NotebookNode) -> str:
-    """The plain text of an output."""
-    return output.get("text", "") + output.get("data", {}).get("text/plain", "")
 
 
 def main() -> None:

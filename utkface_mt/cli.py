@@ -6,6 +6,7 @@ Only what a verb needs is imported when it runs, so that `--help` answers at onc
 import argparse
 import contextlib
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ from typing import Any
 from . import __version__
 from .config import PROFILES, Settings
 from .util.errors import UserError
+from .util.files import check_writable
 
 NARROWEST = 130  # characters: what the table of results needs to be read
 
@@ -27,11 +29,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: without the program's name; those of the process by default.
 
     Returns:
-        The exit code: 0 if all went well, 1 after an error, 2 for a wrong call, 130 if interrupted.
+        The exit code: 0 if all went well, 1 after an error, 2 for a wrong call, 3 if `predict` could not read some
+        files, 130 if interrupted.
     """
     options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may hold what a terminal cannot show
     try:
-        return options.verb(options)
+        code = options.verb(options)
+        if sys.stdout:
+            sys.stdout.flush()
+        return code
     except UserError as error:
         if options.debug:
             traceback.print_exc()
@@ -40,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Interrupted. What was finished is kept; the same command goes on.", file=sys.stderr)
         return 130
-    except BrokenPipeError:
+    except BrokenPipeError:  # as `| head` leaves behind; nor may Python write at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
         if options.debug:
@@ -302,84 +312,96 @@ def _add_predict(verbs: Any) -> None:
     predict.add_argument(
         "--aligned", action="store_true", help="the pictures are cut like UTKFace's crops: no face has to be found"
     )
-    predict.add_argument("--csv", default="", metavar="FILE", help="write the table here as well")
+    predict.add_argument("--csv", default="", metavar="FILE", help="write the table here as well, as the rows come")
+    predict.add_argument("--json", action="store_true", help="print a line of JSON for each face instead of a table")
     predict.add_argument(
-        "--details", action="store_true", help="add each face's box, the detector's confidence, and a note"
+        "--details", action="store_true", help="add each face's box, the detector's confidence, and a note to the CSV"
     )
     predict.add_argument("--annotate", default="", metavar="DIR", help="write copies with boxes and labels here")
     predict.add_argument(
         "--confidence", type=float, metavar="C", help="leave out faces less sure than this, 0 to 1; 0.8 by default"
     )
-    predict.add_argument(
-        "--jobs", type=int, default=1, metavar="N", help="processes that read photos and find faces; each takes a GB"
-    )
+    predict.add_argument("--fresh", action="store_true", help="forget the rows that an interrupted call has kept")
+    predict.add_argument("--force", action="store_true", help="let --csv replace a file that is no earlier table")
     predict.set_defaults(verb=_predict)
 
 
 def _predict(options: argparse.Namespace) -> int:
+    _check_predict(options)
+    from .faces.predict import COLUMNS, DETAILS, list_files, predict_rows
+    from .faces.table import GrowingTable, as_text, check_table, escaped
+
+    columns = [*COLUMNS, *DETAILS] if options.details else list(COLUMNS)
+    if options.csv:
+        check_table(Path(options.csv), columns, options.force)
+    skipped: list[Path] = []
+    folder = Path(options.annotate) if options.annotate else None
+    files = list_files(options.paths, folder, skipped)
     from .faces.annotate import write_annotated
     from .faces.detect import CONFIDENCE
-    from .faces.predict import COLUMNS, predict_files
-    from .util.files import replacing
+    from .faces.model import load_model
 
-    _check_predict(options)
-    paths = [Path(path) for path in options.paths]
-    folder = Path(options.annotate) if options.annotate else None
+    confidence = CONFIDENCE if options.confidence is None else options.confidence
+    kept = [options.aligned, confidence, options.annotate]
+    table = GrowingTable(Path(options.csv), columns, kept, options.fresh) if options.csv else None
+    rows = list(table.rows) if table else []
+    done = {row["file"] for row in rows}
+    left = [file for file in files if escaped(str(file)) not in done]
     copies: set[Path] = set()
-
-    def each(file: Path, rows: Any) -> None:
-        if folder:
-            write_annotated(file, rows, paths, folder, copies)
-
-    with _progress_bar("Looking at photos") as progress:
-        table = predict_files(
-            paths,
-            aligned=options.aligned,
-            confidence=CONFIDENCE if options.confidence is None else options.confidence,
-            jobs=options.jobs,
-            progress=progress,
-            each=each,
-            leave_out=folder,
-        )
-    shown = table if options.details else table[list(COLUMNS)]
-    if options.csv:
-        with replacing(Path(options.csv)) as temporary:
-            shown.to_csv(temporary, index=False)
-    print(shown.round(3).to_string(index=False, na_rep=""))
-    return _say_what_is_missing(table)
+    try:
+        with _progress_bar("Looking at photos") as progress:
+            for file, found in predict_rows(left, load_model(), options.aligned, confidence):
+                if folder:
+                    write_annotated(file, found, list(map(Path, options.paths)), folder, copies)
+                rows += found
+                done.add(escaped(str(file)))
+                if table:
+                    table.add(found)
+                if options.json:
+                    print(*map(json.dumps, found), sep="\n", flush=True)
+                progress(len(done), len(files))
+        if table:
+            table.close()
+    except BaseException:
+        if table:
+            told = f"{table.part} holds the rows of {len(done)} of {len(files)} files"
+            print(f"{told}; the same command goes on from there, and --fresh starts over.", file=sys.stderr)
+        elif not options.json:
+            print(as_text(rows))
+        raise
+    if not options.json:
+        print(as_text(rows))
+    return _say_what_is_missing(rows, skipped)
 
 
 def _check_predict(options: argparse.Namespace) -> None:
     """Refuses what could not end well, before hours of work and before anything is replaced."""
-    from .faces.read import SUFFIXES
-
-    table, copies = Path(options.csv), Path(options.annotate)
-    if options.jobs < 1:
-        raise UserError(f"--jobs {options.jobs}: it should be 1 or more.")
+    copies = Path(options.annotate)
     if options.confidence is not None and not 0 <= options.confidence <= 1:
         raise UserError(f"--confidence {options.confidence:g}: it should lie between 0 and 1.")
     if not all(options.paths):
         raise UserError("One of the paths is empty. Give pictures, or folders of pictures.")
-    if options.csv and (table.is_dir() or table.suffix.lower() in SUFFIXES):
-        raise UserError(
-            f"--csv {table}: a table cannot take the place of a {'folder' if table.is_dir() else 'picture'}."
-        )
     if options.annotate and copies.exists() and not copies.is_dir():
         raise UserError(f"--annotate {copies}: it should be a folder, and is a file.")
     if options.annotate and options.aligned:
         raise UserError("--annotate draws boxes around faces in photos; with --aligned a face fills its picture.")
+    if options.annotate:
+        check_writable(copies / "any")
 
 
-def _say_what_is_missing(table: Any) -> int:
-    """Names the files without an answer; the exit code is 1 if none could be read at all."""
+def _say_what_is_missing(rows: list[dict[str, Any]], skipped: list[Path]) -> int:
+    """Names the files without an answer; the exit code is 3 if some could not be read."""
     from .faces.predict import NO_FACE, NOT_READ
 
-    for _, row in table[table["gender"] == NOT_READ].iterrows():
-        print(f"{row['file']}: {row['note']}", file=sys.stderr)
-    without = int((table["gender"] == NO_FACE).sum())
-    if without:
-        print(f"No face was found in {without} of {table['file'].nunique()} files.", file=sys.stderr)
-    return int((table["gender"] == NOT_READ).all())
+    unread = [row for row in rows if row["gender"] == NOT_READ]
+    for row in unread:
+        print(f"{row['file']}: {row.get('note') or NOT_READ}", file=sys.stderr)
+    if without := sum(row["gender"] == NO_FACE for row in rows):
+        print(f"No face was found in {without} of {len({row['file'] for row in rows})} files.", file=sys.stderr)
+    if skipped:
+        named = ", ".join(map(str, skipped[:10])) + (", ..." if len(skipped) > 10 else "")
+        print(f"Skipped {len(skipped)} files that are no pictures: {named}", file=sys.stderr)
+    return 3 if unread else 0
 
 
 def _add_export(verbs: Any) -> None:
@@ -410,11 +432,13 @@ def _export(options: argparse.Namespace) -> int:
 @contextlib.contextmanager
 def _progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """Shows progress on standard error while the block runs, if that is a screen; yields a function (done, total)."""
+    if not (sys.stderr and sys.stderr.isatty()):
+        yield lambda done, total: None
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -13,25 +13,15 @@ from .batches import Augment
 
 @dataclass(frozen=True)
 class Strength:
-    """How far each change may go.
+    """How far each change may go."""
 
-    Attributes:
-        turn: degrees either way.
-        shift: share of the side either way.
-        zoom: share by which the face grows or shrinks.
-        brightness: grey levels either way.
-        contrast: factor between `1 - contrast` and `1 + contrast`.
-        saturation: the same for colour against grey.
-        erase: probability that a rectangle is painted over.
-    """
-
-    turn: float
-    shift: float
-    zoom: float
-    brightness: float
-    contrast: float
-    saturation: float
-    erase: float
+    turn: float  # degrees either way
+    shift: float  # share of the side either way
+    zoom: float  # share by which the face grows or shrinks
+    brightness: float  # grey levels either way
+    contrast: float  # factor between `1 - contrast` and `1 + contrast`
+    saturation: float  # the same for colour against grey
+    erase: float  # probability that a rectangle is painted over
 
 
 STRENGTHS = {
@@ -44,8 +34,7 @@ def get_augment(name: str) -> Augment | None:
     """The function for an experiment's `augment`, or None for `none`."""
     if name == "none":
         return None
-    strength = STRENGTHS[name]
-    return lambda pictures, draws: augment_pictures(pictures, draws, strength)
+    return lambda pictures, draws: augment_pictures(pictures, draws, STRENGTHS[name])
 
 
 def augment_pictures(pictures: tf.Tensor, draws: tf.Tensor, strength: Strength) -> tf.Tensor:
@@ -59,8 +48,7 @@ def augment_pictures(pictures: tf.Tensor, draws: tf.Tensor, strength: Strength) 
     Returns:
         Pictures of the same shape and range.
     """
-    pictures = _move(pictures, draws, strength)
-    pictures = _recolour(pictures, draws, strength)
+    pictures = _recolour(_move(pictures, draws, strength), draws, strength)
     return _erase(pictures, draws, strength) if strength.erase else pictures
 
 

@@ -4,6 +4,7 @@ Because nothing depends on what ran before, a resumed run sees the same batches 
 parallel reading cannot change them.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -57,19 +58,17 @@ def training_batches(
     Yields:
         (inputs float32, targets, weights).
     """
-    names = list(targets)
-    width = {name: value.shape[1] for name, value in targets.items()}
-    draws_of = _last_result(lambda epoch: epoch_draws(len(rows), seed, epoch))
+    wanted = (dict(targets), dict(weights))
+    arrays = tf.nest.flatten(wanted)
+    kinds = [tf.as_dtype(source.dtype)] + [tf.float32] * (1 + len(arrays))
+    draws_of = functools.lru_cache(maxsize=2)(functools.partial(epoch_draws, len(rows), seed))  # two epochs may overlap
 
     def load(epoch: np.ndarray, members: np.ndarray) -> list[np.ndarray]:
-        inputs = np.asarray(source[rows[members]])
         draws = draws_of(int(epoch))[members] if augment else np.zeros((len(members), 0), np.float32)
-        return [inputs, draws, *(targets[name][members] for name in names), *(weights[name][members] for name in names)]
-
-    kinds = [tf.as_dtype(source.dtype), tf.float32] + [tf.float32] * 2 * len(names)
+        return [np.asarray(source[rows[members]]), draws, *(array[members] for array in arrays)]
 
     def batch(epoch: tf.Tensor, members: tf.Tensor) -> tuple:
-        inputs, draws, *rest = tf.numpy_function(load, [epoch, members], kinds, stateful=False)
+        inputs, draws, *parts = tf.numpy_function(load, [epoch, members], kinds, stateful=False)
         inputs = tf.cast(tf.ensure_shape(inputs, (None, *source.shape[1:])), tf.float32)
         if augment:
             inputs = augment(inputs, tf.ensure_shape(draws, (None, AUGMENT_DRAWS)))
@@ -77,11 +76,8 @@ def training_batches(
             small = (first_size, first_size)
             inputs = tf.cond(epoch < first_epochs, lambda: tf.image.resize(inputs, small, "area"), lambda: inputs)
             inputs = tf.ensure_shape(inputs, (None, None, None, 3))
-        named = {name: tf.ensure_shape(value, (None, width[name])) for name, value in zip(names, rest, strict=False)}
-        weighted = {
-            name: tf.ensure_shape(value, (None,)) for name, value in zip(names, rest[len(names) :], strict=True)
-        }
-        return inputs, named, weighted
+        parts = [tf.ensure_shape(part, (None, *array.shape[1:])) for part, array in zip(parts, arrays, strict=True)]
+        return (inputs, *tf.nest.pack_sequence_as(wanted, parts))
 
     def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.numpy_function(lambda number: epoch_order(len(rows), seed, int(number)), [epoch], tf.int64)
@@ -109,11 +105,9 @@ def prediction_batches(
         float32 `[batch, ...]`.
     """
 
-    def load(members: np.ndarray) -> np.ndarray:
-        return np.asarray(source[members])
-
     def batch(members: tf.Tensor) -> tf.Tensor:
-        inputs = tf.numpy_function(load, [members], tf.as_dtype(source.dtype), stateful=False)
+        load, kind = lambda positions: np.asarray(source[positions]), tf.as_dtype(source.dtype)
+        inputs = tf.numpy_function(load, [members], kind, stateful=False)
         inputs = tf.cast(tf.ensure_shape(inputs, (None, *source.shape[1:])), tf.float32)
         return tf.reverse(inputs, axis=[2]) if flip else inputs
 
@@ -130,18 +124,3 @@ def _untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.with_options(options)
-
-
-def _last_result(make: Callable[[int], np.ndarray]) -> Callable[[int], np.ndarray]:
-    """Remembers the two latest results of `make`: two epochs may overlap where one ends and the next begins."""
-    kept: dict[int, np.ndarray] = {}
-
-    def get(number: int) -> np.ndarray:
-        result = kept.get(number)
-        if result is None:
-            result = kept[number] = make(number)
-            for old in sorted(kept)[:-2]:
-                kept.pop(old, None)
-        return result
-
-    return get

@@ -65,54 +65,47 @@ def open_dataset(source: str, storage: Path, progress: Callable[[str], Callable 
     folder = fetch(source, storage / "datasets", report("Fetching faces"))
     pictures = list_pictures(folder)
     listing = storage / "listings" / f"{digest([str(folder.resolve()), pictures])}.json"
-    if listing.exists():
-        place = storage / read_json(listing)["fingerprint"]
-        if (place / "faces.csv.gz").exists():
-            return _load(folder, place, source)
-    table, greys = build_index(folder, [path for path, _, _ in pictures], report("Reading faces"))
-    usable = (table["problem"] == "").to_numpy()
-    fingerprint = hashlib.sha256("\n".join(table["file"] + " " + table["sha256"]).encode()).hexdigest()[:16]
-    faces = table[usable].drop(columns="problem").reset_index(drop=True)
-    faces["cluster"] = cluster_faces(faces["sha256"], greys[usable]) if len(faces) else np.empty(0, np.int64)
+    fingerprint = read_json(listing)["fingerprint"] if listing.exists() else ""
+    if not (storage / fingerprint / "faces.csv.gz").exists():
+        table, greys = build_index(folder, [path for path, _, _ in pictures], report("Reading faces"))
+        fingerprint = _write(table, greys, storage, source)
+        write_json(listing, {"fingerprint": fingerprint})
     place = storage / fingerprint
-    for name, part in (("quarantined", table.loc[~usable, ["path", "problem"]]), ("faces", faces)):
-        with replacing(place / f"{name}.csv.gz") as temporary:
-            part.to_csv(temporary, index=False)
-    write_json(listing, {"fingerprint": fingerprint})
-    return _load(folder, place, source)
-
-
-def _load(folder: Path, place: Path, source: str) -> Dataset:
     faces = pd.read_csv(place / "faces.csv.gz", keep_default_na=False, dtype={"path": str, "file": str, "sha256": str})
     quarantined = pd.read_csv(place / "quarantined.csv.gz", keep_default_na=False)
+    return Dataset(folder, fingerprint, FACE_TABLE.validate(faces), quarantined, place)
+
+
+def _write(table: pd.DataFrame, greys: np.ndarray, storage: Path, source: str) -> str:
+    """Writes what was found below `storage`, in a folder named by the fingerprint, which is returned."""
+    usable = (table["problem"] == "").to_numpy()
+    faces, quarantined = table[usable].drop(columns="problem"), table.loc[~usable, ["path", "problem"]]
     if faces.empty:
-        reasons = "; ".join(f"{row.path}: {row.problem}" for row in quarantined.head(3).itertuples())
+        reasons = "; ".join(quarantined["path"].head(3) + ": " + quarantined["problem"].head(3))
         raise UserError(
             f"None of the {len(quarantined)} pictures of {source} is a usable UTKFace crop ({reasons}). "
             "Give the aligned and cropped faces, 200 x 200 pixels, named AGE_GENDER_RACE_TIME.jpg.chip.jpg."
         )
-    faces = FACE_TABLE.validate(faces)
-    return Dataset(folder, place.name, faces, quarantined, place)
+    fingerprint = hashlib.sha256("\n".join(table["file"] + " " + table["sha256"]).encode()).hexdigest()[:16]
+    faces = faces.assign(cluster=cluster_faces(faces["sha256"], greys[usable]))
+    for name, part in (("quarantined", quarantined), ("faces", faces)):
+        with replacing(storage / fingerprint / f"{name}.csv.gz") as temporary:
+            part.to_csv(temporary, index=False)
+    return fingerprint
 
 
 def data_report(dataset: Dataset) -> dict[str, Any]:
-    """What the data report says: counts, reasons, duplicates, conflicting labels.
+    """What the data report says, fit for JSON.
 
-    Returns:
-        A dictionary fit for JSON with the keys `files`, `usable`, `quarantined` (list of file and reason),
-        `byte_identical_groups`, `byte_identical_files`, `near_duplicate_clusters`, `near_duplicate_files`,
-        `conflicting_age_groups` and `conflicting_gender_groups` (groups of byte-identical files whose labels
-        differ) and `fingerprint`.
+    Conflicting groups are groups of byte-identical files whose labels differ.
     """
     faces = dataset.faces
-    identical = faces.groupby("sha256").filter(lambda group: len(group) > 1).groupby("sha256")
+    identical = faces[faces.duplicated("sha256", keep=False)].groupby("sha256")
     clusters = faces["cluster"].value_counts()
     return {
         "files": len(faces) + len(dataset.quarantined),
         "usable": len(faces),
-        "quarantined": [
-            {"file": row.path, "reason": row.problem} for row in dataset.quarantined.itertuples(index=False)
-        ],
+        "quarantined": dataset.quarantined.set_axis(["file", "reason"], axis=1).to_dict("records"),
         "byte_identical_groups": identical.ngroups,
         "byte_identical_files": int(identical.size().sum()),
         "near_duplicate_clusters": int((clusters > 1).sum()),

@@ -1,9 +1,8 @@
 """Near-duplicate faces: the same photograph twice, perhaps cropped, scaled or compressed anew.
 
-Method: two faces are near-duplicates if their 64-bit DCT hashes differ in at most `MOST_BITS` bits and their
-32 x 32 grey pictures correlate above `LEAST_CORRELATION`. Byte-identical files are joined too. Clusters are the
-connected components. The hash finds candidates fast (comparing 24,000 faces takes seconds), the correlation throws
-out the chance hits. The hash is the perceptual hash of Zauner, "Implementation and Benchmarking of Perceptual Image
+Two faces are near-duplicates if their 64-bit DCT hashes differ in at most `MOST_BITS` bits and their 32 x 32 grey
+pictures correlate above `LEAST_CORRELATION`: the hash finds candidates fast (24,000 faces take seconds), the
+correlation throws out the chance hits. Clusters are the connected components, byte-identical files joined. The hash is the perceptual hash of Zauner, "Implementation and Benchmarking of Perceptual Image
 Hash Functions" (2010): signs of the 8 x 8 lowest frequencies against their median.
 """
 
@@ -67,8 +66,8 @@ def cluster_faces(digests: pd.Series, greys: np.ndarray) -> np.ndarray:
         int64 `[n]`: the number of each face's cluster. A face without a twin is a cluster of its own.
     """
     count = len(greys)
-    same = digests.groupby(digests.to_numpy()).ngroup().to_numpy()
-    leader = pd.Series(np.arange(count)).groupby(same).transform("first").to_numpy()
-    pairs = np.concatenate([near_duplicate_pairs(greys), np.stack([leader, np.arange(count)], axis=1)])
+    _, first, group = np.unique(digests.to_numpy(), return_index=True, return_inverse=True)
+    identical = np.stack([first[group], np.arange(count)], axis=1)
+    pairs = np.concatenate([near_duplicate_pairs(greys), identical])
     graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
     return connected_components(graph, directed=False)[1].astype(np.int64)

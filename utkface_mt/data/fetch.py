@@ -104,8 +104,7 @@ def _extract(archive: Path, storage: Path, members: Callable, progress: Progress
 def _write_members(archive: Path, folder: Path, members: Callable, progress: Progress | None) -> None:
     written = count = 0
     most = min(MOST_BYTES, MOST_RATIO * archive.stat().st_size)
-    for name, size, total, stream in members(archive):
-        count += 1
+    for count, (name, size, total, stream) in enumerate(members(archive), start=1):
         written += size
         if written > most:
             raise UserError(f"{archive} unpacks to more than {most / 1e6:.1f} MB of pictures: it is no UTKFace.")
@@ -117,28 +116,15 @@ def _write_members(archive: Path, folder: Path, members: Callable, progress: Pro
         destination = folder / _safe(name, archive)
         destination.parent.mkdir(parents=True, exist_ok=True)
         with destination.open("wb") as output:
-            _copy(stream, output, size, name, archive)
+            shutil.copyfileobj(stream, output)  # both readers give no more bytes than a member declares
         if progress:
             progress(count, total)
     if not count:
         raise UserError(f"{archive} holds no .jpg or .png picture.")
 
 
-def _copy(stream: IO[bytes], output: IO[bytes], size: int, name: str, archive: Path) -> None:
-    """Copies a member, and no more bytes than it declared."""
-    while block := stream.read(1 << 20):
-        size -= len(block)
-        if size < 0:
-            raise UserError(f"{archive}: {name} is larger than it says; the archive is damaged or made to exhaust.")
-        output.write(block)
-
-
 def _safe(name: str, archive: Path) -> Path:
-    """The member's path below the target folder.
-
-    Raises:
-        UserError: if it would lie outside.
-    """
+    """The member's path below the target folder; refused if it would lie outside."""
     path = PurePosixPath(name.replace("\\", "/"))
     if "\0" in name or max(len(part.encode(errors="surrogateescape")) for part in path.parts) > LONGEST_NAME:
         raise UserError(f"{archive}: the member {name[:60]!r} has a name that no file can have; it is not used.")
@@ -168,16 +154,11 @@ def _tar_members(archive: Path) -> Iterator[tuple[str, int, int, IO[bytes]]]:
                 raise UserError(f"{archive}: {info.name} is a link; the archive is not used.")
             if info.isfile() and _is_picture(info.name):
                 yield info.name, info.size, 0, container.extractfile(info)
-        _read_to_the_end(container.fileobj, archive)
-
-
-def _read_to_the_end(stream: IO[bytes], archive: Path) -> None:
-    """Reads what follows the last member, since only then a compressed stream compares its checksum."""
-    read = 0
-    while block := stream.read(1 << 20):
-        read += len(block)
-        if read > MOST_RATIO * archive.stat().st_size:
-            raise UserError(f"{archive} goes on without end after its last member; it is not used.")
+        rest = MOST_RATIO * archive.stat().st_size
+        while block := container.fileobj.read(1 << 20):  # only at its end a compressed stream compares its checksum
+            rest -= len(block)
+            if rest < 0:
+                raise UserError(f"{archive} goes on without end after its last member; it is not used.")
 
 
 def _check_count(members: int, archive: Path) -> None:

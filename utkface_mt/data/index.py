@@ -36,8 +36,7 @@ def list_pictures(folder: Path) -> list[tuple[str, int, int]]:
         UserError: if there is none.
     """
     found = []
-    for parent, folders, files in os.walk(folder):
-        folders.sort()
+    for parent, _, files in os.walk(folder):
         for name in files:
             if name.lower().endswith(PICTURE_SUFFIXES) and not name.startswith("."):
                 path = Path(parent, name)
@@ -66,13 +65,13 @@ def build_index(
         uint8 `[rows, 32, 32]`, zeros where there is a problem.
     """
     paths = sorted(paths, key=lambda path: (path.count("/"), path))
-    rows, greys = [], []
+    examined = []
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for done, (row, grey) in enumerate(pool.map(lambda path: _examine(folder, path), paths), start=1):
-            rows.append(row)
-            greys.append(grey)
+        for found in pool.map(lambda path: _examine(folder, path), paths):
+            examined.append(found)
             if progress:
-                progress(done, len(paths))
+                progress(len(examined), len(paths))
+    rows, greys = zip(*examined, strict=True)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     copies = table.duplicated(["file", "sha256"])
     table, greys = table[~copies].reset_index(drop=True), np.stack(greys)[~copies.to_numpy()]
@@ -90,16 +89,15 @@ def _examine(folder: Path, path: str) -> tuple[tuple, np.ndarray]:
     grey = np.zeros((GREY_SIZE, GREY_SIZE), np.uint8)
     try:
         age, gender, race = parse_name(name)
-        data = read_file(folder / path)
+        data = _read(folder / path)
         digest = hashlib.sha256(data).hexdigest()
         grey = _small_grey(data)
         path.encode()
     except UnicodeEncodeError:
         problem = "the name of its folder is not UTF-8"
     except OSError as error:
-        problem = (
-            f"the file cannot be read ({error.strerror})" if error.errno else "the picture is truncated or damaged"
-        )
+        cannot = f"the file cannot be read ({error.strerror})"
+        problem = cannot if error.errno else "the picture is truncated or damaged"
     except Image.DecompressionBombError:
         problem = f"the picture has far more pixels than {CROP_SIZE} x {CROP_SIZE}"
     except (ValueError, SyntaxError) as error:
@@ -108,39 +106,26 @@ def _examine(folder: Path, path: str) -> tuple[tuple, np.ndarray]:
     return (*readable, age, gender, race, digest, problem), grey
 
 
-def read_file(path: Path) -> bytes:
-    """Reads a file's bytes, if it is a file: a pipe or a device could go on without end.
-
-    Raises:
-        ValueError: if it is not, or is too large to be a crop.
-        OSError: if it cannot be read.
-    """
+def _read(path: Path) -> bytes:
+    """Reads a file's bytes, if it is a file: a pipe or a device could go on without end."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise ValueError("it is no file")
     if status.st_size > LARGEST_FILE:
         raise ValueError(f"the file has {status.st_size / 1e6:.0f} MB, too many for a crop")
+    if not status.st_size:
+        raise ValueError("the file is empty")
     return path.read_bytes()
 
 
 def _small_grey(data: bytes) -> np.ndarray:
-    """Decodes a picture wholly and returns it small and grey.
-
-    Raises:
-        ValueError: if it is no JPEG or PNG of the right size.
-        OSError: if it is truncated.
-    """
-    if not data:
-        raise ValueError("the file is empty")
+    """Decodes a picture wholly and returns it upright, small and grey."""
     try:
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
     except Image.UnidentifiedImageError:
         raise ValueError("the file is no JPEG or PNG picture") from None
     if picture.size != (CROP_SIZE, CROP_SIZE):
-        raise ValueError(
-            f"the picture is {picture.width} x {picture.height} pixels instead of {CROP_SIZE} x {CROP_SIZE}"
-        )
-    with picture:
-        return np.asarray(
-            ImageOps.exif_transpose(picture).convert("L").resize((GREY_SIZE, GREY_SIZE), Image.Resampling.BOX)
-        )
+        size = f"{picture.width} x {picture.height}"
+        raise ValueError(f"the picture is {size} pixels instead of {CROP_SIZE} x {CROP_SIZE}")
+    grey = ImageOps.exif_transpose(picture).convert("L")
+    return np.asarray(grey.resize((GREY_SIZE, GREY_SIZE), Image.Resampling.BOX))

@@ -28,7 +28,7 @@ def age_group(ages: pd.Series) -> pd.Series:
     """Sorts ages in years into `AGE_GROUPS`.
 
     Args:
-        ages: ages in years, 1 or more.
+        ages: in years, 1 or more.
 
     Returns:
         An ordered categorical series with the same index.
@@ -40,16 +40,18 @@ def age_group(ages: pd.Series) -> pd.Series:
 
 def gender_name(codes: pd.Series) -> pd.Series:
     """Turns gender codes (0, 1) into `GENDERS`, as an ordered categorical series."""
-    import pandas as pd
-
-    return pd.Series(pd.Categorical.from_codes(codes.to_numpy(), list(GENDERS), ordered=True), index=codes.index)
+    return _named(codes, GENDERS)
 
 
 def race_name(codes: pd.Series) -> pd.Series:
     """Turns race codes (0 to 4) into `RACES`, as an ordered categorical series."""
+    return _named(codes, RACES)
+
+
+def _named(codes: pd.Series, names: tuple[str, ...]) -> pd.Series:
     import pandas as pd
 
-    return pd.Series(pd.Categorical.from_codes(codes.to_numpy(), list(RACES), ordered=True), index=codes.index)
+    return pd.Series(pd.Categorical.from_codes(codes.to_numpy(), list(names), ordered=True), index=codes.index)
 
 
 class Labels(NamedTuple):
@@ -61,16 +63,9 @@ class Labels(NamedTuple):
 
 
 def parse_name(name: str) -> Labels:
-    """Reads the labels in a file name, strictly: nothing is guessed.
+    """Reads the labels in a file's name, given without its folder, strictly: nothing is guessed.
 
-    The two spellings that occur in the published files are accepted beside the regular one: a blank before `.jpg`
-    and a missing dot.
-
-    Args:
-        name: the file's name without its folder.
-
-    Returns:
-        The labels.
+    The two odd spellings of the published files are accepted: a blank before `.jpg` and a missing dot.
 
     Raises:
         ValueError: with the reason, in words fit for the data report.
@@ -88,11 +83,8 @@ def parse_name(name: str) -> Labels:
         raise ValueError(f"time {parts[3]!r} does not have 8 to 20 digits")
     if max(map(len, parts[:3])) > 4:
         raise ValueError("a label has more than 4 digits")
-    age, gender, race = (int(part) for part in parts[:3])
-    if not YOUNGEST <= age <= OLDEST:
-        raise ValueError(f"age {age} is outside {YOUNGEST} to {OLDEST}")
-    if gender > 1:
-        raise ValueError(f"gender {gender} is neither 0 nor 1")
-    if race > 4:
-        raise ValueError(f"race {race} is outside 0 to 4")
-    return Labels(age, gender, race)
+    labels = Labels(*map(int, parts[:3]))
+    for name, value, low, high in zip(Labels._fields, labels, (YOUNGEST, 0, 0), (OLDEST, 1, 4), strict=True):
+        if not low <= value <= high:
+            raise ValueError(f"{name} {value} is outside {low} to {high}")
+    return labels

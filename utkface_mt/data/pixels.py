@@ -79,14 +79,12 @@ def open_pixels(
     cut = f"-{crop:g}" if crop else ""
     path = dataset.storage / f"pixels-{size}{cut}-{digest(faces['file'].to_list())}.npy"
     if not path.exists():
-        _make(dataset, faces, lambda picture: prepare_picture(picture, size, crop), size, path, progress)
+        _make(path, dataset.folder, faces["path"].to_list(), size, crop, progress)
     return np.load(path, mmap_mode="r")
 
 
-def _make(
-    dataset: Dataset, faces: pd.DataFrame, prepare: Callable, size: int, path: Path, progress: Callable | None
-) -> None:
-    needed = 3 * size * size * len(faces)
+def _make(path: Path, folder: Path, names: list[str], size: int, crop: float, progress: Callable | None) -> None:
+    needed = 3 * size * size * len(names)
     with replacing(path) as temporary:
         free = shutil.disk_usage(path.parent).free
         if needed > free * 0.95:
@@ -94,13 +92,13 @@ def _make(
                 f"The pictures need {needed / 1e9:.1f} GB at {size} pixels, and {path.parent} has {free / 1e9:.1f} GB "
                 "free. Free some space, move the runs with UTKFACE_MT_RUNS, or use fewer faces with --limit."
             )
-        array = np.lib.format.open_memmap(temporary, "w+", np.uint8, (len(faces), size, size, 3))
+        array = np.lib.format.open_memmap(temporary, "w+", np.uint8, (len(names), size, size, 3))
 
         def fill(position: int) -> None:
-            array[position] = prepare(read_picture(dataset.folder, faces["path"].iloc[position]))
+            array[position] = prepare_picture(read_picture(folder, names[position]), size, crop)
 
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            for done, _ in enumerate(pool.map(fill, range(len(faces))), start=1):
+            for done, _ in enumerate(pool.map(fill, range(len(names))), start=1):
                 if progress:
-                    progress(done, len(faces))
+                    progress(done, len(names))
         array.flush()

@@ -1,8 +1,7 @@
 """The split: training, validation, calibration, test; stratified, and no face on both sides.
 
-70 % of the faces train and 15 % test. The 15 % between them serve two purposes that must not share faces: two thirds
-decide when training stops and which hyperparameters win (`validation`), one third calibrates intervals and
-probabilities afterwards (`calibration`).
+70 % of the faces train and 15 % test. Of the 15 % between them two thirds decide when training stops and which
+hyperparameters win (`validation`); one third, apart, calibrates intervals and probabilities (`calibration`).
 """
 
 import warnings
@@ -19,14 +18,9 @@ _FOLDS = {20: (14, 2, 1, 3), 7: (4, 1, 1, 1)}  # number of folds: how many of th
 
 
 def strata(faces: pd.DataFrame) -> pd.Series:
-    """The stratum of each face, such as `Female 20-29 Asian`: gender x age group x race.
-
-    Args:
-        faces: with columns `age`, `gender`, `race`.
-    """
-    parts = (gender_name(faces["gender"]), age_group(faces["age"]), race_name(faces["race"]))
-    gender, ages, race = (part.astype(str) for part in parts)
-    return (gender + " " + ages + " " + race).rename("stratum")
+    """The stratum of each face, such as `Female 20-29 Asian`, from the columns `gender`, `age` and `race`."""
+    gender, race = gender_name(faces["gender"]).astype(str), race_name(faces["race"]).astype(str)
+    return (gender + " " + age_group(faces["age"]).astype(str) + " " + race).rename("stratum")
 
 
 def assign_parts(faces: pd.DataFrame, seed: int = 0) -> pd.Series:

@@ -28,7 +28,7 @@ class AgeInterval:
     half_width: float
 
     @classmethod
-    def fit(cls, calibration: pd.DataFrame, coverage: float = COVERAGE) -> "AgeInterval":
+    def fit(cls, calibration: pd.DataFrame, coverage: float = COVERAGE) -> AgeInterval:
         """Takes the conformal quantile of the absolute errors.
 
         Args:
@@ -73,7 +73,7 @@ class GenderCalibration:
     slope: float
 
     @classmethod
-    def fit(cls, calibration: pd.DataFrame) -> "GenderCalibration":
+    def fit(cls, calibration: pd.DataFrame) -> GenderCalibration:
         """Fits the number on the calibration faces; it stays one if they are of one gender."""
         from sklearn.linear_model import LogisticRegression
 

@@ -1,8 +1,8 @@
-"""The page that a run ends with: table, ladder, every figure with its question, executed notebooks, settings."""
+"""The page that a run ends with: ladder, table, every figure with its caption, executed notebooks, settings."""
 
 import base64
 import io
-import re
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,18 +14,24 @@ from nbconvert import HTMLExporter
 
 from ..util.files import write_text
 from ..util.runtime import version_line
-from .results import SAMPLE_NOTE, Result, ResultStore, results_table
+from .reference import published_rows
+from .results import SAMPLE_NOTE, Result, ResultStore
 
 TEMPLATES = Path(__file__).parent / "templates"
-QUESTION = re.compile(r"[^.!?:]*\?")
+LadderChart = Callable[[list[Result], dict[str, dict[str, float]]], Any]
 
 
 @dataclass(frozen=True)
-class NotebookFigure:
-    """A figure of a notebook, as base64 PNG, and the question it answers."""
+class ReportFigure:
+    """A picture as the page shows it: its caption, base64 PNG, and its size in pixels."""
 
-    question: str
+    caption: str
     png: str
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, as the PNG's header says."""
+        return struct.unpack(">II", base64.b64decode(self.png[:44])[16:24])
 
 
 @dataclass(frozen=True)
@@ -35,16 +41,16 @@ class NotebookLink:
     name: str
     title: str
     page: str
-    figures: list[NotebookFigure]
+    figures: list[ReportFigure]
 
 
-def write_report(folder: Path, profile: str, ladder_chart: Callable[[list[Result]], Any]) -> Path:
+def write_report(folder: Path, profile: str, ladder_chart: LadderChart) -> Path:
     """Writes `index.html` and, beside each executed notebook, its HTML. Neither takes anything from the network.
 
     Args:
         folder: the run's folder.
         profile: its profile.
-        ladder_chart: draws the rows: a figure that can be saved.
+        ladder_chart: draws rows, with published scores beside them, as a figure that can be saved.
 
     Returns:
         The path of `index.html`.
@@ -52,14 +58,14 @@ def write_report(folder: Path, profile: str, ladder_chart: Callable[[list[Result
     rows = ResultStore(folder).rows()
     notebooks = sorted((folder / "notebooks").glob("[0-9][0-9]_*.ipynb"))
     links = [_notebook_page(path) for path in notebooks if not path.name.endswith(".failed.ipynb")]
+    published = {} if profile == "sample" else published_rows()
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape(["html"]))
-    table = results_table(rows)
     page = environment.get_template("index.html").render(
         profile=profile,
         note=SAMPLE_NOTE if profile == "sample" else "",
-        columns=list(table.columns),
-        rows=table.to_numpy().tolist(),
-        chart=_as_base64(ladder_chart(rows)) if rows else "",
+        rows=[_table_row(row, published) for row in rows],
+        published=bool(published),
+        ladder=_ladder(rows, published, ladder_chart) if rows else None,
         notebooks=links,
         figures=any(link.figures for link in links),
         versions=version_line(),
@@ -70,25 +76,51 @@ def write_report(folder: Path, profile: str, ladder_chart: Callable[[list[Result
     return target
 
 
+def _ladder(rows: list[Result], published: dict[str, dict[str, float]], ladder_chart: LadderChart) -> ReportFigure:
+    """The picture that the page opens with. The constant answer, far off at one side, stands in the table only."""
+    picture = io.BytesIO()
+    shown = [row for row in rows if row.history]
+    ladder_chart(shown or rows, published).savefig(picture, format="png", dpi=110)
+    beside = " Diamonds: the published figures." if published else ""
+    caption = f"Age error and gender accuracy, row by row, with 95 % intervals.{beside}"
+    return ReportFigure(caption, base64.b64encode(picture.getvalue()).decode())
+
+
+def _table_row(row: Result, published: dict[str, dict[str, float]]) -> dict[str, Any]:
+    """A line of the table: row, age and gender first, each score with its interval; the rest after them."""
+    theirs = published.get(row.row)
+    return {
+        "title": row.title,
+        "age": _value(row, "age_mae", 1, ".2f"),
+        "gender": _value(row, "gender_accuracy", 100, ".1f"),
+        "published_age": f"{theirs['age_mae']:.2f}" if theirs else "–",
+        "published_gender": f"{100 * theirs['gender_accuracy']:.0f}" if theirs else "–",
+        "rest": [
+            f"{row.test['age_rmse']:.2f}",
+            f"{100 * row.test['age_within_5']:.1f}",
+            f"{100 * row.test['gender_f1_weighted']:.1f}",
+            row.notebook[:2],
+            f"{row.seconds:.0f}",
+        ],
+    }
+
+
+def _value(row: Result, name: str, factor: int, form: str) -> dict[str, str]:
+    """A score and its interval as text."""
+    low, high = (factor * end for end in row.ci[name])
+    return {"value": f"{factor * row.test[name]:{form}}", "interval": f"{low:{form}} to {high:{form}}"}
+
+
 def _last_row(row: Result) -> dict[str, Any]:
     """What the page says of the last row: its scores as large figures, and how it was made."""
     scores = [
-        _score(row, "age_mae", "mean absolute error of age", 1, ".2f", "years"),
-        _score(row, "age_within_5", "ages within five years", 100, ".1f", "%"),
-        _score(row, "gender_accuracy", "gender accuracy", 100, ".1f", "%"),
+        {"name": "mean absolute error of age", "unit": "years", **_value(row, "age_mae", 1, ".2f")},
+        {"name": "ages within five years", "unit": "%", **_value(row, "age_within_5", 100, ".1f")},
+        {"name": "gender accuracy", "unit": "%", **_value(row, "gender_accuracy", 100, ".1f")},
     ]
     facts = {"profile": row.profile, "machine": row.machine, "seed": row.experiment.seed, **row.versions}
     facts |= {name.replace("_", " "): value for name, value in row.experiment.to_dict().items()}
     return {"scores": scores, "last": row.title, "n_test": f"{row.n_test:,}", "command": row.command, "facts": facts}
-
-
-def _score(row: Result, name: str, title: str, factor: int, form: str, unit: str) -> dict[str, str]:
-    low, high = (factor * end for end in row.ci[name])
-    return {
-        "name": title,
-        "value": f"{factor * row.test[name]:{form}} {unit}",
-        "interval": f"{low:{form}} to {high:{form}}",
-    }
 
 
 def _notebook_page(path: Path) -> NotebookLink:
@@ -103,29 +135,11 @@ def _notebook_page(path: Path) -> NotebookLink:
     return NotebookLink(path.stem, title, f"notebooks/{target.name}", notebook_figures(notebook))
 
 
-def notebook_figures(notebook: nbformat.NotebookNode) -> list[NotebookFigure]:
-    """The figures of a notebook, each with the question asked last before it."""
-    figures, question = [], ""
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            question = last_question(cell.source) or question
-            continue
-        for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                figures.append(NotebookFigure(question, output["data"]["image/png"].replace("\n", "")))
-    return figures
-
-
-def last_question(markdown: str) -> str:
-    """The last question in a piece of prose, without its marks; nothing if there is none."""
-    paragraphs = [" ".join(text.split()).lstrip("#- ") for text in re.split(r"\n\s*\n|\n(?=#)|(?<=\?)\n", markdown)]
-    found = [question for text in paragraphs for question in QUESTION.findall(text)]
-    question = re.sub(r"[*`]", "", found[-1]).strip() if found else ""
-    return question[:1].upper() + question[1:]
-
-
-def _as_base64(figure: Any) -> str:
-    """A figure as base64 PNG."""
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=110)
-    return base64.b64encode(picture.getvalue()).decode()
+def notebook_figures(notebook: nbformat.NotebookNode) -> list[ReportFigure]:
+    """The figures of a notebook with the captions that `plots.style.show` put beside them; empty without one."""
+    return [
+        ReportFigure(output.metadata.get("caption", ""), output["data"]["image/png"].replace("\n", ""))
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]

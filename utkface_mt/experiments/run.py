@@ -19,7 +19,7 @@ from ..training.strategy import for_replicas, get_strategy
 from ..util.backend import keras
 from ..util.errors import UserError
 from ..util.files import digest, replacing
-from ..util.locks import holding, tell
+from ..util.locks import holding
 from ..util.runtime import describe_machine, library_versions
 from .results import Result
 from .rows import get_row
@@ -48,7 +48,7 @@ def run(
     key = workspace.key(experiment)
     result, network = workspace.store.load(key), None
     if result is None:
-        with holding(workspace.store.place(key) / "training.lock", "training the same experiment", waiting=tell):
+        with holding(workspace.store.place(key) / "training.lock", "training the same experiment", waiting=print):
             result = workspace.store.load(key)  # whoever was waited for has it ready
             if result is None:
                 logs = _tensorboard(workspace, f"{row}-{key}" if row else key)

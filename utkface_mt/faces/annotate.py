@@ -1,25 +1,32 @@
 """Photos with a box and a label at each face."""
 
-from pathlib import Path
+from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 from PIL import ExifTags, Image, ImageDraw, ImageFont
 
 from ..util.errors import UserError
 from ..util.files import replacing
 from .read import open_photo
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 KEPT_SUFFIXES = (".jpg", ".jpeg", ".png")
 PROGRAM = "utkface_mt annotated copy"
 INK, PAPER = "#ffffff", "#1f3a5f"
 
 
-def annotate(photo: Image.Image, rows: pd.DataFrame) -> Image.Image:
+def annotate(photo: Image.Image, rows: pd.DataFrame | Iterable[Mapping[str, Any]], scale: float = 1.0) -> Image.Image:
     """Draws a box and a label at each face.
 
     Args:
         photo: as `open_photo` gives it.
-        rows: its rows, as `predict_files` gives them; a row without a face draws nothing.
+        rows: its rows, as `describe_faces` or `predict_rows` gives them; a row without a face draws nothing.
+        scale: pixels of the photo for each pixel in which the boxes are given.
 
     Returns:
         A copy with boxes, and labels such as `34 (22-46) Female 97 %`: age, its 90 % interval, gender.
@@ -28,24 +35,22 @@ def annotate(photo: Image.Image, rows: pd.DataFrame) -> Image.Image:
     draw = ImageDraw.Draw(picture)
     side = max(picture.size)
     line, font = max(2, side // 400), ImageFont.load_default(max(11, side // 60))
-    for _, row in rows[rows["face"] > 0].iterrows():
-        draw.rectangle([row["left"], row["top"], row["right"], row["bottom"]], outline=PAPER, width=line)
-        _write_label(draw, picture.size, (row["left"], row["top"]), label(row), font)
+    for row in rows.to_dict("records") if hasattr(rows, "to_dict") else rows:
+        if row["face"]:
+            box = [row[edge] * scale for edge in ("left", "top", "right", "bottom")]
+            draw.rectangle(box, outline=PAPER, width=line)
+            _write_label(draw, picture.size, (box[0], box[1]), label(row), font)
     return picture
 
 
-def label(row: pd.Series) -> str:
+def label(row: pd.Series | Mapping[str, Any]) -> str:
     """What is written at a face: age, its interval, gender and how sure it is."""
     sure = max(row["probability_female"], 1 - row["probability_female"])
     return f"{row['age']:.0f} ({row['age_low']:.0f}-{row['age_high']:.0f}) {row['gender']} {100 * sure:.0f} %"
 
 
 def _write_label(
-    draw: ImageDraw.ImageDraw,
-    size: tuple[int, int],
-    corner: tuple[float, float],
-    text: str,
-    font: ImageFont.FreeTypeFont,
+    draw: ImageDraw.ImageDraw, size: tuple[int, int], corner: tuple[float, float], text: str, font: Any
 ) -> None:
     """Writes above the box where there is room, and always inside the picture."""
     _, _, width, height = draw.textbbox((0, 0), text, font=font)
@@ -57,12 +62,14 @@ def _write_label(
     draw.text((left + pad, top + pad), text, fill=INK, font=font)
 
 
-def write_annotated(file: Path, rows: pd.DataFrame, paths: list[Path], folder: Path, taken: set[Path]) -> Path | None:
+def write_annotated(
+    file: Path, rows: list[Mapping[str, Any]], paths: list[Path], folder: Path, taken: set[Path]
+) -> Path | None:
     """Writes an annotated copy of a photo.
 
     Args:
         file: the photo.
-        rows: its rows.
+        rows: its rows, as `predict_rows` gives them.
         paths: what the user gave; a photo found in a folder keeps its place below it.
         folder: where to write.
         taken: the copies written before, to which this one is added: photos of one name get copies of two.
@@ -88,7 +95,7 @@ def write_annotated(file: Path, rows: pd.DataFrame, paths: list[Path], folder: P
     except ValueError:
         return None
     with replacing(target) as temporary:
-        annotate(photo, rows).save(temporary, quality=92, exif=_mark())
+        annotate(photo, rows, photo.width / photo.info["full_size"][0]).save(temporary, quality=92, exif=_mark())
     taken.add(target)
     return target
 

@@ -27,7 +27,7 @@ SMALLEST_FACE = 20  # pixels of that: about 1/80 of the photo's longer side
 CONFIDENCE = 0.8
 CONFIDENCE_TURNED = 0.95  # for a face in a photo that was turned to find one
 SURELY_TURNED = 3.0  # log-odds
-PART = 512  # patches that a network of the detector sees at a time
+PART = 128  # patches that a network of the detector sees at a time
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _ways_up(seen: Image.Image, boxes: list) -> list[tuple[int, np.ndarray]]:
     odds = odds.reshape(len(boxes), 2, 4).sum(axis=1)
     quarters = np.where(odds.max(axis=1) - odds[:, 0] > SURELY_TURNED, odds.argmax(axis=1), 0)
     marks = np.asarray(marks, np.float64).reshape(len(boxes), 2, 4, 2, 5)[np.arange(len(boxes)), 0, quarters] - 0.5
-    there = (marks[:, 0] + 1j * marks[:, 1]) * (1j ** quarters * 2 * halves)[:, None]
+    there = (marks[:, 0] + 1j * marks[:, 1]) * (1j**quarters * 2 * halves)[:, None]
     return [
         (int(90 * turn), np.stack([place.real, place.imag], axis=1) + centre)
         for turn, place, centre in zip(quarters, there, centres, strict=True)

@@ -7,22 +7,17 @@ products are the same in every runtime, which resizing functions are not.
 
 import shutil
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from ..config import Experiment
-from ..data.batches import AgeScale
-from ..data.index import CROP_SIZE
-from ..data.labels import OLDEST, YOUNGEST
-from ..data.pixels import PADDED_SIZE
-from ..model.network import YEARS, build_network
+from ..data.pixels import CROP_SIZE, PADDED_SIZE
+from ..model.age import AgeHead
 from ..model.weights import BUNDLED_MODEL
 from ..util.backend import keras
 from ..util.errors import UserError
-from ..util.files import replacing
+from ..util.files import check_writable, replacing
 from .model import FaceModel, load_model
 from .quantise import lower, number_names, quietly, required_ranges
 
@@ -34,8 +29,6 @@ _EDGE = 1e-6  # as the calibration clips probabilities
 def exported_graph(model: FaceModel) -> keras.Model:
     """Builds the graph.
 
-    Normalisation is Keras' own in it, since converters fold that into the convolutions.
-
     Args:
         model: a trained model.
 
@@ -43,27 +36,17 @@ def exported_graph(model: FaceModel) -> keras.Model:
         A model from `crops`, uint8 RGB `[n, 200, 200, 3]`, to `age` in years, float32 `[n]`, and the calibrated
         `probability_female`, float32 `[n]`.
     """
-    experiment = replace(model.experiment, normalisation="trainable", first_size=0, weights="none")
-    network = build_network(experiment)
-    network.set_weights(model.network.get_weights())
-    network.trainable = False
     crops = keras.Input((CROP_SIZE, CROP_SIZE, 3), dtype="uint8", name=INPUT)
-    pictures = CropsToPictures(experiment, name="prepare")(crops)
-    views = 1
-    if experiment.flip_average:
-        pictures, views = (
-            keras.layers.Concatenate(axis=0, name="views")([pictures, Mirrored(name="mirror")(pictures)]),
-            2,
-        )
-    outputs = network(pictures)
-    graph = keras.Model(
-        crops,
-        {
-            AGE: AgeInYears(views, experiment, model.scale, name="years")(outputs["age"]),
-            FEMALE: CalibratedProbability(views, model.calibration.slope, name="calibrate")(outputs["gender"]),
-        },
-        name="utkface_mt",
-    )
+    pictures, views = CropsToPictures(model.image_size, model.crop, name="prepare")(crops), 1
+    if model.flip_average:
+        mirrored = Mirrored(name="mirror")(pictures)
+        pictures, views = keras.layers.Concatenate(axis=0, name="views")([pictures, mirrored]), 2
+    outputs = model.network(pictures)
+    answers = {
+        AGE: AgeInYears(views, model.age_head, name="years")(outputs["age"]),
+        FEMALE: CalibratedProbability(views, model.calibration.slope, name="calibrate")(outputs["gender"]),
+    }
+    graph = keras.Model(crops, answers, name="utkface_mt")
     graph(np.zeros((1, CROP_SIZE, CROP_SIZE, 3), np.uint8))  # Keras writes no ONNX of a model that was never called
     return graph
 
@@ -85,10 +68,10 @@ def resize_matrix(size: int, crop: float) -> np.ndarray:
 class CropsToPictures(keras.layers.Layer):
     """`prepare_picture` for a batch: uint8 `[n, 200, 200, 3]` to float32 `[n, size, size, 3]` in 0 to 255."""
 
-    def __init__(self, experiment: Experiment, **options: str) -> None:
-        """Takes size and cut from the experiment."""
+    def __init__(self, size: int, crop: float, **options: str) -> None:
+        """Takes size and cut as `prepare_picture` does."""
         super().__init__(**options)
-        self.matrix = resize_matrix(experiment.image_size, experiment.crop).T.copy()
+        self.matrix = resize_matrix(size, crop).T.copy()
 
     def call(self, crops: keras.KerasTensor) -> keras.KerasTensor:
         """Resizes columns, then rows, and rounds after each, halves upwards, as Pillow does."""
@@ -121,23 +104,16 @@ class _Averaged(keras.layers.Layer):
 
 
 class AgeInYears(_Averaged):
-    """`ages_in_years` as a layer: from the age head's output to years, float32 `[n]`."""
+    """`AgeHead.decode` as a layer: from the age head's output to years, float32 `[n]`."""
 
-    def __init__(self, views: int, experiment: Experiment, scale: AgeScale, **options: str) -> None:
-        """Takes the kind of age head from the experiment and the scale of its ages from `scale`."""
+    def __init__(self, views: int, age_head: AgeHead, **options: str) -> None:
+        """Takes the age head that decodes."""
         super().__init__(views, **options)
-        self.experiment, self.scale = experiment, scale
+        self.age_head = age_head
 
     def call(self, outputs: keras.KerasTensor) -> keras.KerasTensor:
         """Averages over the views and decodes."""
-        mean = self.average(outputs)
-        if self.experiment.age_head == "regression":
-            years = mean[:, 0] * self.scale.deviation + self.scale.mean
-        elif self.experiment.age_decoding == "mean":
-            years = keras.ops.sum(mean * YEARS.astype(np.float32), axis=1)
-        else:
-            years = _median(mean)
-        return keras.ops.clip(years, float(YOUNGEST), float(OLDEST))
+        return self.age_head.decode(self.average(outputs))
 
 
 class CalibratedProbability(_Averaged):
@@ -153,18 +129,6 @@ class CalibratedProbability(_Averaged):
         ops = keras.ops
         raw = ops.clip(self.average(outputs)[:, 0], _EDGE, 1 - _EDGE)
         return ops.sigmoid(self.slope * (ops.log(raw) - ops.log(1 - raw)))
-
-
-def _median(shares: keras.KerasTensor) -> keras.KerasTensor:
-    """`distribution_median` in operations that every runtime has."""
-    ops = keras.ops
-    cumulative = ops.cumsum(shares, axis=1)
-    half = cumulative[:, -1:] / 2
-    before = ops.cast(cumulative < half, "float32")  # 1 for the years before the median's
-    year = ops.sum(before, axis=1)
-    below = ops.max(cumulative * before, axis=1)
-    share = ops.sum(ops.one_hot(ops.cast(year, "int32"), len(YEARS)) * shares, axis=1)
-    return year - 0.5 + (half[:, 0] - below) / share
 
 
 PRECISIONS = {  # of each format; the first is the default
@@ -196,8 +160,9 @@ def export_model(to: str, out: Path, precision: str = "float32", folder: Path = 
     _check_choice(to, precision)
     if out.is_dir():
         raise UserError(f"{out} is a folder that exists already. Choose another --out, or remove it.")
-    if out.exists() and out.suffix != SUFFIXES[to]:
-        raise UserError(f"{out} exists and does not look like an earlier export. Choose another --out, or remove it.")
+    if out.exists() and not licence_beside(out).exists():
+        raise UserError(f"{out} exists and is no earlier export. Choose another --out, or remove it.")
+    check_writable(out)
     ranges = required_ranges(to, folder) if precision == "int8" else {}
     with tempfile.TemporaryDirectory() as temporary:
         made = write_graph(exported_graph(load_model(folder)), to, Path(temporary))

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from ..data.dataset import Dataset
 
 BATCH = 64
-WORTH_COMPILING = 128  # faces: compiling takes as long as answering about so many without it
+WORTH_COMPILING = 128  # pictures: compiling takes as long as answering about so many without it
+UNCOMPILED_BATCH = 8  # pictures: without it, what all layers give is in memory at once
 PARTS = ("backbone", "heads")
 WANTED = "A list of aligned faces is needed, each a PIL picture or a uint8 array [h, w, 3] of 0 to 255, RGB"
 NOT_SQUARE = "a picture of {} x {} pixels is no crop like UTKFace's, which are square, 200 x 200."
@@ -69,7 +70,11 @@ class _Caller:
             self.asked += len(pictures)
             if not self.fast and self.asked >= WORTH_COMPILING:
                 self.fast = compiled(keras.models.clone_model(self.plain, clone_function=_folded))
-        return self.fast(pictures) if self.fast else self.plain(pictures, training=False)
+        if self.fast:
+            return self.fast(pictures)
+        parts = (pictures[start : start + UNCOMPILED_BATCH] for start in range(0, len(pictures), UNCOMPILED_BATCH))
+        outputs = [self.plain(part, training=False) for part in parts]
+        return {name: tf.concat([output[name] for output in outputs], 0) for name in HEADS}
 
 
 def _folded(layer: keras.Layer) -> keras.Layer:

@@ -41,7 +41,7 @@ def required_ranges(to: str, folder: Path) -> dict[str, Any]:
     if not path.exists() or read_json(path)["weights"] != _weights(folder):
         raise UserError(
             f"The ranges of this model's activations were not measured for {to}, so that int8 cannot be written. "
-            "Choose --precision float16, or measure them with `utkface-mt measure-exports`."
+            "Choose --precision float16."
         )
     return read_json(path)["ranges"]
 

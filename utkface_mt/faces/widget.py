@@ -1,4 +1,4 @@
-"""Choosing a photo in a notebook: by an upload button, by a path, or none at all."""
+"""Choosing a photo in a notebook: by an upload button, by a path, or the one that a library ships."""
 
 import tempfile
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import Any
 
 from PIL import Image
 
-from ..drawn_faces.photo import drawn_photo
 from .read import SUFFIXES, read_photo
 
 
@@ -18,7 +17,9 @@ def upload_button() -> Any:
 
 
 def chosen_photo(button: Any, path: str = "") -> tuple[str, Image.Image]:
-    """The photo to look at: what was uploaded, else the one at `path`, else a drawn one.
+    """The photo to look at: what was uploaded, else the one at `path`, else NASA's of the astronaut Eileen Collins.
+
+    The last is in the public domain and comes with scikit-image; nothing is downloaded.
 
     Args:
         button: as `upload_button` gives it.
@@ -38,4 +39,6 @@ def chosen_photo(button: Any, path: str = "") -> tuple[str, Image.Image]:
             return "your photo", read_photo(copy)
     if path:
         return "your photo", read_photo(path)
-    return "drawn sample faces", drawn_photo()
+    from skimage.data import astronaut
+
+    return "NASA's photo", Image.fromarray(astronaut())

@@ -1,6 +1,5 @@
 """The backbones: which there are, how they are built, and where their weights come from."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,19 +12,12 @@ from .weights import bundled_path
 
 @dataclass(frozen=True)
 class Backbone:
-    """A candidate backbone.
+    """A candidate backbone."""
 
-    Attributes:
-        title: name for people.
-        constructor: name in `keras.applications`.
-        rescale: whether it expects pixels in -1 to 1; otherwise it takes 0 to 255 and rescales by itself.
-        has_width: whether it has a width multiplier.
-    """
-
-    title: str
-    constructor: str
-    rescale: bool
-    has_width: bool = False
+    title: str  # name for people
+    constructor: str  # name in `keras.applications`
+    rescale: bool  # whether it expects pixels in -1 to 1; otherwise it takes 0 to 255 and rescales by itself
+    has_width: bool = False  # whether it has a width multiplier
 
 
 BACKBONES = {
@@ -39,11 +31,7 @@ BACKBONES = {
 
 
 def get_backbone(name: str) -> Backbone:
-    """Looks a backbone up.
-
-    Raises:
-        UserError: if there is none of that name.
-    """
+    """Looks a backbone up; an unknown name is a `UserError`."""
     if name not in BACKBONES:
         raise UserError(f"There is no backbone {name!r}; choose one of {', '.join(BACKBONES)}.")
     return BACKBONES[name]
@@ -68,51 +56,36 @@ def build_backbone(
         UserError: if the weights cannot be had or do not fit. Random weights are used only for `none`.
     """
     backbone = get_backbone(name)
-    options = {"input_shape": (image_size, image_size, 3), "include_top": False}
-    if backbone.has_width:
-        options["alpha"] = width
-    if backbone.constructor.startswith("MobileNetV3"):
-        options["include_preprocessing"] = True
-    constructor = getattr(keras.applications, backbone.constructor)
-    if weights == "imagenet":
-        return _imagenet(constructor, backbone, options)
-    file = _weights_file(name, width, weights, path)
-    network = _named(constructor(weights=None, **options))
-    if file is not None:
-        try:
-            network.load_weights(file)
-        except (ValueError, OSError) as error:
-            raise UserError(
-                f"{file} does not fit {backbone.title} at width {width:g} ({str(error).splitlines()[0]}). Give "
-                "weights of that network, saved without its classifier."
-            ) from error
-        broken = [weight.path for weight in network.weights if not np.isfinite(weight.numpy()).all()]
-        if broken:
-            raise UserError(f"{file} holds values that are no numbers, first in {broken[0]}. Give another file.")
-    return network
-
-
-def _weights_file(name: str, width: float, weights: str, path: Path | None) -> Path | None:
-    if weights == "none":
-        return None
-    if weights == "bundled":
-        return bundled_path(name, width)
-    if path is None:
-        raise UserError(f"The experiment starts from the weights {weights}: give that file's path as the weights.")
-    return path
-
-
-def _imagenet(constructor: Callable, backbone: Backbone, options: dict) -> keras.Model:
+    options = {"alpha": width} if backbone.has_width else {}
+    named = weights if weights == "imagenet" else None
     try:
-        return _named(constructor(weights="imagenet", **options))
+        network = getattr(keras.applications, backbone.constructor)(
+            input_shape=(image_size, image_size, 3), include_top=False, weights=named, **options
+        )
     except Exception as error:
+        if not named:
+            raise
         raise UserError(
             f"The ImageNet weights of {backbone.title} could not be downloaded ({str(error).splitlines()[0]}). "
             "Check the network, or give a .weights.h5 file with --weights."
         ) from error
-
-
-def _named(network: keras.Model) -> keras.Model:
-    """Names a network `backbone`; some constructors look their own name up and cannot be given another."""
-    network.name = "backbone"
+    network.name = "backbone"  # given afterwards: some constructors look their own name up
+    if weights not in ("imagenet", "none"):
+        file = bundled_path(name, width) if weights == "bundled" else path
+        if file is None:
+            raise UserError(f"The experiment starts from the weights {weights}: give that file's path as the weights.")
+        _load(network, file, f"{backbone.title} at width {width:g}")
     return network
+
+
+def _load(network: keras.Model, file: Path, title: str) -> None:
+    try:
+        network.load_weights(file)
+    except (ValueError, OSError) as error:
+        raise UserError(
+            f"{file} does not fit {title} ({str(error).splitlines()[0]}). Give weights of that network, saved "
+            "without its classifier."
+        ) from error
+    broken = [weight.path for weight in network.weights if not np.isfinite(weight.numpy()).all()]
+    if broken:
+        raise UserError(f"{file} holds values that are no numbers, first in {broken[0]}. Give another file.")

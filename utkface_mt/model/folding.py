@@ -1,10 +1,9 @@
 """Frozen batch normalisation, folded into the convolutions before it: the same numbers, sooner.
 
-While the statistics stay as they are, a normalisation is only a scale and an offset for each channel. Both can be
-moved into the convolution before it, `scale * conv(x, kernel) + offset = conv(x, scale * kernel) + offset`, where
-they cost next to nothing: the scale touches the few numbers of a kernel instead of every pixel, and so does its
-gradient. Scales and offsets go on learning as before. The idea is the folding known from inference (Jacob et al.,
-CVPR 2018, section 3.2), done afresh in each step.
+While the statistics stay as they are, a normalisation is only a scale and an offset for each channel:
+`scale * conv(x, kernel) + offset = conv(x, scale * kernel) + offset`. In the convolution they cost next to nothing,
+since the scale touches the few numbers of a kernel instead of every pixel, and so does its gradient; both go on
+learning. This is the folding known from inference (Jacob et al., CVPR 2018, section 3.2), done afresh in each step.
 
 The layers have the names of Keras' own classes because `.weights.h5` files name layers by their class, and they hold
 the same variables: weights of either model fit the other.
@@ -22,13 +21,9 @@ _register = keras.saving.register_keras_serializable("utkface_mt")
 
 @_register
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras' layer, except that it always normalises with its moving statistics and never renews them.
+    """Keras' layer, except that it always normalises with its moving statistics and never renews them."""
 
-    Attributes:
-        folded: whether the layer before does its work; it then hands its input on.
-    """
-
-    folded = False
+    folded = False  # whether the layer before does its work; it then hands its input on
 
     def call(
         self, inputs: keras.KerasTensor, training: bool | None = None, mask: keras.KerasTensor | None = None
@@ -46,16 +41,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 
 class _Folding:
-    """A convolution that can take over the normalisation behind it and the padding before it.
+    """A convolution that can take over the normalisation behind it and the padding before it."""
 
-    Attributes:
-        successor: a reference to the normalisation, or None. It is weak so that Keras does not take the layer for a
-            part of this one.
-        pads: whether it also does the work of the padding before it.
-    """
-
-    successor: weakref.ref | None = None
-    pads = False
+    successor: weakref.ref | None = None  # the normalisation; weak, or Keras would take it for a part of this layer
+    pads = False  # whether it also does the work of the padding before it
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         """Convolves and, with a successor, normalises."""
@@ -94,13 +83,9 @@ class DepthwiseConv2D(_Folding, keras.layers.DepthwiseConv2D):
 
 @_register
 class ZeroPadding2D(keras.layers.ZeroPadding2D):
-    """Keras' layer, except that it does nothing where the convolution behind it pads by itself.
+    """Keras' layer, except that it does nothing where the convolution behind it pads by itself."""
 
-    Attributes:
-        folded: whether it does.
-    """
-
-    folded = False
+    folded = False  # whether it does
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         """Pads `inputs`, unless the next layer does."""
@@ -110,17 +95,10 @@ class ZeroPadding2D(keras.layers.ZeroPadding2D):
 _EXCHANGED = {kind.__bases__[-1]: kind for kind in (BatchNormalization, Conv2D, DepthwiseConv2D, ZeroPadding2D)}
 
 
-def freeze_statistics(model: keras.Model, fold: bool = True) -> keras.Model:
-    """Copies a functional model with frozen normalisation statistics.
+def freeze_statistics(model: keras.Model) -> keras.Model:
+    """Copies a functional model with frozen statistics, folded into the convolutions where they can be.
 
-    Layers keep names and weights, so that weight files fit both models.
-
-    Args:
-        model: a functional model; it is not changed.
-        fold: whether normalisations are folded into the convolutions before them where they can be.
-
-    Returns:
-        The copy.
+    Layers keep names and weights, so that weight files fit both models. `model` itself is not changed.
     """
 
     def copy(layer: keras.Layer) -> keras.Layer:
@@ -128,44 +106,30 @@ def freeze_statistics(model: keras.Model, fold: bool = True) -> keras.Model:
 
     frozen = keras.models.clone_model(model, clone_function=copy)
     frozen.set_weights(model.get_weights())
-    if fold:
-        neighbours = _only_neighbours(frozen)
-        for before, after in neighbours:
-            if isinstance(before, _Folding) and isinstance(after, BatchNormalization):
-                _fold_normalisation(before, after)
-        for before, after in neighbours:
-            if isinstance(before, ZeroPadding2D) and isinstance(after, _Folding) and after.successor is not None:
-                _fold_padding(before, after)
+    neighbours = _only_neighbours(frozen)
+    for before, after in neighbours:
+        if isinstance(before, _Folding) and isinstance(after, BatchNormalization):
+            linear = before.activation is keras.activations.linear
+            if linear and before.data_format == "channels_last" and after.axis in (-1, 3):
+                before.successor, after.folded = weakref.ref(after), True
+    for before, after in neighbours:
+        if isinstance(before, ZeroPadding2D) and isinstance(after, _Folding) and after.successor is not None:
+            sides = zip(before.input.shape[1:3], after.kernel_size, after.strides, before.padding, strict=True)
+            if after.padding == "valid" and all(_is_same_padding(*side) for side in sides):
+                after.pads = before.folded = True
     return frozen
 
 
 def _only_neighbours(model: keras.Model) -> list[tuple[keras.Layer, keras.Layer]]:
     """All pairs of layers in which the second alone uses what the first gives, and uses nothing else."""
-    users: dict[int, list[keras.Layer]] = {}
+    users: dict[int, list[keras.Layer | None]] = {id(tensor): [None] for tensor in keras.tree.flatten(model.output)}
     for layer in model.layers:
         for tensor in keras.tree.flatten(layer.input):
             users.setdefault(id(tensor), []).append(layer)
-    results = {id(tensor) for tensor in keras.tree.flatten(model.output)}
+    pairs = [(layer, users[id(layer.output)]) for layer in model.layers]
     return [
-        (layer, users[id(layer.output)][0])
-        for layer in model.layers
-        if len(users.get(id(layer.output), [])) == 1
-        and id(layer.output) not in results
-        and users[id(layer.output)][0].input is layer.output
+        (layer, after[0]) for layer, after in pairs if len(after) == 1 and after[0] and after[0].input is layer.output
     ]
-
-
-def _fold_normalisation(convolution: _Folding, normalisation: BatchNormalization) -> None:
-    linear = convolution.activation is keras.activations.linear
-    if linear and convolution.data_format == "channels_last" and normalisation.axis in (-1, 3):
-        convolution.successor, normalisation.folded = weakref.ref(normalisation), True
-
-
-def _fold_padding(padding: ZeroPadding2D, convolution: _Folding) -> None:
-    """Lets the convolution pad, where its own `same` padding is what the layer before adds."""
-    sides = zip(padding.input.shape[1:3], convolution.kernel_size, convolution.strides, padding.padding, strict=True)
-    if convolution.padding == "valid" and all(_is_same_padding(*side) for side in sides):
-        convolution.pads = padding.folded = True
 
 
 def _is_same_padding(size: int | None, kernel: int, stride: int, added: tuple[int, int]) -> bool:

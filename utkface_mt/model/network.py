@@ -46,7 +46,11 @@ def build_network(
     base = build_backbone(backbone, width, image_size, weights, weights_path)
     if normalisation == "frozen":
         base = freeze_statistics(base)
-    _set_trainable(base, fine_tune)
+    frozen = round(len(base.layers) * (1 - fine_tune))  # those nearest to the picture
+    for layer in base.layers[:frozen]:
+        layer.trainable = False
+    if frozen == len(base.layers):
+        base.trainable = False
     inputs = keras.Input((image_size, image_size, 3), name="picture")
     pixels = inputs
     if get_backbone(backbone).rescale:
@@ -83,12 +87,3 @@ def _heads(features: keras.KerasTensor, age_head: AgeHead, dropout: float, seed:
     dropped = keras.layers.Dropout(dropout, seed=seed, name="dropout")(features)
     gender = keras.layers.Dense(1, activation="sigmoid", name="gender")(dropped)
     return {"age": age_head.layer()(dropped), "gender": gender}
-
-
-def _set_trainable(backbone: keras.Model, fine_tune: float) -> None:
-    """Freezes the layers nearest to the picture, and leaves the share `fine_tune` nearest to the output learning."""
-    frozen = round(len(backbone.layers) * (1 - fine_tune))
-    for layer in backbone.layers[:frozen]:
-        layer.trainable = False
-    if frozen == len(backbone.layers):
-        backbone.trainable = False

@@ -25,10 +25,8 @@ def mean_answers(
     Returns:
         `age` `[len(rows), 1 or 117]` and `gender` `[len(rows), 1]`.
     """
-    views = [
-        network.predict(prediction_batches(source, rows, flip=mirrored), verbose=0)
-        for mirrored in ((False, True) if flip else (False,))
-    ]
+    mirrored = (False, True) if flip else (False,)
+    views = [network.predict(prediction_batches(source, rows, flip=mirror), verbose=0) for mirror in mirrored]
     return {name: np.mean([view[name] for view in views], axis=0) for name in HEADS}
 
 
@@ -38,9 +36,6 @@ def compiled(network: keras.Model) -> Callable[[np.ndarray], dict[str, tf.Tensor
 
     `network.predict` builds a pipeline, callbacks and progress for every call, which for one picture costs many times
     the network itself.
-
-    Args:
-        network: as `build_network` gives it.
 
     Returns:
         A function from float32 `[n, size, size, 3]` in 0 to 255 to the network's outputs.
@@ -53,27 +48,8 @@ def compiled(network: keras.Model) -> Callable[[np.ndarray], dict[str, tf.Tensor
     return call
 
 
-def answers(network: keras.Model, pictures: np.ndarray, flip: bool = False) -> dict[str, np.ndarray]:
-    """Both heads' outputs for a few pictures at once.
-
-    Args:
-        network: as `build_network` gives it.
-        pictures: `[n, size, size, 3]` in 0 to 255.
-        flip: whether the answer to the mirror image is averaged in.
-
-    Returns:
-        As `mean_answers`.
-    """
-    shown = tf.constant(pictures, tf.float32)
-    views = [shown, tf.reverse(shown, axis=[2])] if flip else [shown]
-    outputs = [compiled(network)(view) for view in views]
-    return {name: np.mean([output[name] for output in outputs], axis=0) for name in HEADS}
-
-
 def compute_features(extractor: keras.Model, pixels: np.ndarray) -> np.ndarray:
-    """Puts every picture through a frozen backbone once.
-
-    Ten epochs of its heads then cost less than one through the backbone.
+    """Puts every picture through a frozen backbone once: ten epochs of its heads then cost less than one with it.
 
     Args:
         extractor: as `feature_model` gives it.

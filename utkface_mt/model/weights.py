@@ -31,7 +31,7 @@ def weights_identity(weights: str) -> str:
         The name itself, or for a file its name and the start of its SHA-256: no path, so that results can be shared.
 
     Raises:
-        UserError: if the file does not exist or has another ending.
+        UserError: if the file does not exist, has another ending, or holds more than numbers.
     """
     if weights in NAMED:
         return weights
@@ -40,16 +40,12 @@ def weights_identity(weights: str) -> str:
         raise UserError(f"weights={weights!r} is neither {', '.join(NAMED)} nor an existing .weights.h5 file.")
     if not path.name.endswith(".weights.h5"):
         raise UserError(f"{weights} does not end in .weights.h5. {ONLY_NUMBERS}")
-    check_weights_file(path)
+    _check_weights_file(path)
     return f"{path.name}@{file_digest(path)[:12]}"
 
 
-def check_weights_file(path: Path) -> None:
-    """Refuses a file that holds more than numbers, or fetches them from elsewhere.
-
-    Raises:
-        UserError: if it is no HDF5 file, holds a whole model, or refers to other files.
-    """
+def _check_weights_file(path: Path) -> None:
+    """Refuses a file that is no HDF5, holds more than numbers, or fetches them from other files."""
     try:
         with h5py.File(path) as file:
             if "model_config" in file.attrs:
@@ -73,14 +69,9 @@ def _references(group: h5py.Group) -> Iterator[str]:
 
 
 def bundled_path(backbone: str, width: float) -> Path:
-    """The weights that come with the package for a backbone.
-
-    Raises:
-        UserError: if there are none for it.
-    """
+    """The weights that come with the package for a backbone; a `UserError` if there are none for it."""
     if (backbone, width) not in _BUNDLED:
         raise UserError(
-            f"No weights are bundled for {backbone} at width {width:g}. "
-            "Use imagenet, or the path of a .weights.h5 file."
+            f"No weights are bundled for {backbone} at width {width:g}. Use imagenet, or a path of a .weights.h5 file."
         )
     return _BUNDLED[backbone, width]

@@ -13,10 +13,13 @@ from collections.abc import Iterator
 from .runtime import stderr_to
 
 
+HIDDEN = ("IPython", "matplotlib", "pandas", "scipy", "sklearn")
+
+
 @contextlib.contextmanager
-def _quickly(hidden: tuple[str, ...] = ("IPython", "matplotlib", "pandas", "scipy", "sklearn")) -> Iterator[None]:
-    """Imports without collecting garbage, of which there is none, and without the packages in `hidden`."""
-    absent = [name for name in hidden if name not in sys.modules]
+def _quickly() -> Iterator[None]:
+    """Imports without collecting garbage, of which there is none, and without the packages in `HIDDEN`."""
+    absent = [name for name in HIDDEN if name not in sys.modules]
     sys.modules.update(dict.fromkeys(absent))  # None stands for a package that cannot be imported
     collecting = gc.isenabled()
     gc.disable()

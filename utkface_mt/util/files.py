@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,13 +19,11 @@ from .errors import UserError
 def replacing(path: Path) -> Iterator[Path]:
     """Gives a temporary path beside `path` and renames it to `path` when the block ends well.
 
-    The temporary name keeps the suffixes of `path`, since writers choose the format by them.
-
     Args:
         path: the file or folder to make. A file that exists is replaced, a folder that exists is kept.
 
     Yields:
-        The temporary path, which does not exist yet.
+        The temporary path, which does not exist yet and has the suffixes of `path`: writers choose formats by them.
 
     Raises:
         UserError: if the folder cannot be written.
@@ -35,18 +34,18 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         if temporary.is_dir() and path.is_dir():
             return
-        _to_disk(temporary)
+        if temporary.is_file():
+            with temporary.open("rb") as stream:
+                os.fsync(stream.fileno())  # not even a power cut leaves a name without its content
         os.replace(temporary, path)
     except OSError as error:
         if not _is_about(error, path.parent):
             raise
         raise unwritable(path.parent, error) from error
     finally:
+        shutil.rmtree(temporary, ignore_errors=True)
         with contextlib.suppress(OSError):
-            if temporary.is_dir():
-                shutil.rmtree(temporary)
-            else:
-                temporary.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
 def unwritable(folder: Path, error: OSError) -> UserError:
@@ -57,11 +56,18 @@ def unwritable(folder: Path, error: OSError) -> UserError:
     )
 
 
-def _to_disk(path: Path) -> None:
-    """Has a file's bytes written to the disk, so that not even a power cut leaves a name without its content."""
-    if path.is_file():
-        with path.open("rb") as stream:
-            os.fsync(stream.fileno())
+def check_writable(path: Path) -> None:
+    """Makes sure, before the work that goes into it, that a file or folder can be made at `path`.
+
+    Raises:
+        UserError: if not.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}. Choose another place.") from error
 
 
 def _is_about(error: OSError, folder: Path) -> bool:

@@ -27,7 +27,7 @@ def holding(path: Path, work: str, waiting: Callable[[str], None] | None = None)
     Args:
         path: the lock file. Beside it a JSON file says who holds it.
         work: what the holder does, for the message to others.
-        waiting: called once with who holds the lock, before waiting until it is free; without it nobody waits.
+        waiting: called once with who holds the lock, before it is waited for; without it nobody waits.
 
     Raises:
         UserError: if another process holds it and nobody waits.
@@ -39,7 +39,7 @@ def holding(path: Path, work: str, waiting: Callable[[str], None] | None = None)
                 f"{_holder(path)}. Wait until it has ended or stop it, or let this one use another folder with "
                 "UTKFACE_MT_RUNS."
             )
-        waiting(_holder(path))
+        waiting(f"{_holder(path)}; waiting for it.")
         lock = _acquire(path, -1)
     described = _description(path)
     try:
@@ -60,16 +60,9 @@ def left_behind(path: Path) -> str:
 
 
 def join_run(folder: Path) -> None:
-    """Marks this process as working for a run until it ends, if a run's runner has started it.
-
-    Args:
-        folder: the run's folder, `runs/PROFILE`.
-    """
+    """Marks this process as working for the run in `folder` until it ends, if a run's runner has started it."""
     if os.environ.get(RUNNER) and not _kept:
-        path = _workers(folder) / f"{os.getpid()}.lock"
-        lock = _acquire(path, -1)
-        if lock is not None:
-            _kept.append(lock)
+        _kept.append(_acquire(_workers(folder) / f"{os.getpid()}.lock", -1))
 
 
 def await_workers(folder: Path, seconds: float = 60.0) -> None:
@@ -77,12 +70,8 @@ def await_workers(folder: Path, seconds: float = 60.0) -> None:
 
     A kernel is a process of its own: it can outlive a runner that was killed by the time its cell takes.
 
-    Args:
-        folder: the run's folder, `runs/PROFILE`.
-        seconds: how long to wait for all of them together.
-
     Raises:
-        UserError: if one still works after that time.
+        UserError: if one still works after `seconds`.
     """
     ends = time.monotonic() + seconds
     for path in sorted(_workers(folder).glob("*.lock")):
@@ -129,8 +118,3 @@ def _holder(path: Path) -> str:
         return f"Process {holder['process']} has been {holder['work']} since {holder['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         return f"Another process holds {path.name}"
-
-
-def tell(message: str) -> None:
-    """Says on the screen that this process waits, and for whom."""
-    print(f"{message}; waiting for it.", flush=True)

@@ -21,29 +21,34 @@ def stderr_to(path: Path | str) -> Iterator[None]:
     Args:
         path: the file; `os.devnull` forgets it all.
     """
-    sys.stderr.flush()
-    kept = os.dup(2)
+    try:
+        kept = os.dup(2)
+    except OSError:  # a program without a console may have no standard error
+        yield
+        return
     target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
+        _flush_stderr()
         os.dup2(target, 2)
         yield
     finally:
-        sys.stderr.flush()
+        _flush_stderr()
         os.dup2(kept, 2)
         os.close(kept)
         os.close(target)
 
 
+def _flush_stderr() -> None:
+    if sys.stderr:
+        sys.stderr.flush()
+
+
 def describe_machine() -> str:
-    """The kind of machine, without its name: processor, cores, system."""
-    return f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
-
-
-def _processor() -> str:
-    """The processor's model where the system tells it."""
+    """The kind of machine, without its name: processor where the system tells it, cores, system."""
     told = Path("/proc/cpuinfo")
     found = re.search(r"^model name\s*:\s*(.+)$", told.read_text(), re.MULTILINE) if told.exists() else None
-    return found[1].strip() if found else platform.processor() or "unnamed processor"
+    processor = found[1].strip() if found else platform.processor() or "unnamed processor"
+    return f"{processor}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
 
 
 def library_versions() -> dict[str, str]:

@@ -1,0 +1,49 @@
+"""The page at the end: a page even without rows, with every figure and the question it answers."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from utkface_mt.experiments.report import last_question, write_report
+from utkface_mt.plots.evaluation import ladder_chart
+from utkface_mt.plots.style import use_style
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
+
+
+def test_a_report_without_rows_is_still_a_page(tmp_path: Path):
+    page = write_report(tmp_path, "sample", ladder_chart).read_text()
+    assert page.startswith("<!doctype html>")
+    assert "drawn sample faces" in page
+
+
+def test_rows_figures_questions_and_notebooks_are_on_the_page(finished_run: Callable, tmp_path: Path):
+    use_style("Agg")
+    finished_run(tmp_path, {"03_baseline": 9.0, "05_fine_tune": 6.0})
+    figure = nbformat.v4.new_output("display_data", data={"image/png": PIXEL})
+    cells = [
+        nbformat.v4.new_markdown_cell("# 1. Faces\n\n**Question: *Who* is in the data?**"),
+        nbformat.v4.new_code_cell("grid()", outputs=[figure], execution_count=1),
+    ]
+    (tmp_path / "notebooks").mkdir()
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "notebooks" / "01_eda.ipynb")
+    page = write_report(tmp_path, "sample", ladder_chart).read_text()
+    assert page.count("<figure") == 2  # the ladder, and the notebook's
+    for expected in (PIXEL, "Who is in the data?", 'href="notebooks/01_eda.html"', "9.00 [", "6.00 [", "1. Faces"):
+        assert expected in page
+    assert 'src="http' not in page
+    assert (tmp_path / "notebooks" / "01_eda.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("prose", "question"),
+    [
+        ("What is it? A face. Whose face is *this*?\n\nNobody's.", "Whose face is this?"),
+        ("No question.", ""),
+        ("## Where it errs: for whom?", "For whom?"),
+    ],
+)
+def test_the_last_question_is_found_without_its_marks(prose: str, question: str):
+    assert last_question(prose) == question

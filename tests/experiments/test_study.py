@@ -1,0 +1,38 @@
+"""The study by command: the one that notebook 05 opens, of valid experiments, by one worker at least."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+import pytest
+from rich.console import Console
+
+from utkface_mt.config import Experiment, Settings
+from utkface_mt.experiments.study import fine_tune_study, search_with_workers
+from utkface_mt.experiments.workspace import open_workspace
+from utkface_mt.training.search import START, suggest
+from utkface_mt.util.errors import UserError
+
+
+@pytest.mark.slow
+def test_the_command_gives_the_study_that_the_notebook_opens(faces_folder: Path, tmp_path: Path):
+    settings = Settings(data=str(faces_folder), limit=100, epochs=1, trials=1, runs=str(tmp_path))
+    console = Console(file=io.StringIO(), record=True, width=200)
+    study = search_with_workers(settings, 1, console)
+    workspace = open_workspace(settings)
+    notebooks = fine_tune_study(workspace, replace(workspace.start, fine_tune=1.0))
+    assert [trial.params for trial in notebooks.trials] == [trial.params for trial in study.trials] == [START]
+    assert "trial 0: validation loss" in console.export_text()
+
+
+def test_workers_are_counted_from_one():
+    with pytest.raises(UserError, match="workers=0"):
+        search_with_workers(Settings(), 0, Console())
+
+
+def test_every_searched_value_makes_a_valid_experiment():
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for _ in range(20):
+        assert Experiment(**suggest(study.ask())).batch_size in (16, 32, 64)
+    assert Experiment(**START).fine_tune == 1.0

@@ -1,0 +1,106 @@
+"""The answers as a table: kept in a file while they come, and shown to people."""
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+from ..util.errors import UserError
+from ..util.files import check_writable, digest, replacing
+from .read import SUFFIXES
+
+HEADINGS = ("file", "face", "age", "gender", "note")
+
+
+def escaped(text: str) -> str:
+    """Text that can be written as UTF-8: bytes of a file's name that are none stand as a backslash and `udc80` ff."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def check_table(target: Path, columns: list[str], force: bool = False) -> None:
+    """Refuses a place for a table, before hours of work, and before anything is replaced.
+
+    Args:
+        target: the file to write.
+        columns: of the table.
+        force: whether a file may be replaced that is no earlier table.
+
+    Raises:
+        UserError: if it is a folder or a picture, cannot be written, or holds something else.
+    """
+    if target.is_dir() or target.suffix.lower() in SUFFIXES:
+        kind = "folder" if target.is_dir() else "picture"
+        raise UserError(f"--csv {target}: a table cannot take the place of a {kind}.")
+    check_writable(target)
+    if target.exists() and not force:
+        with target.open("rb") as stream:
+            if not stream.readline(200).startswith(",".join(columns[:3]).encode()):
+                raise UserError(f"--csv {target} holds no such table. Choose another file, or replace it by --force.")
+
+
+class GrowingTable:
+    """A CSV file that appears when it is whole. Until then its rows are kept beside it, and are found again.
+
+    Attributes:
+        rows: those that an earlier call with the same options had finished, as text.
+        part: where rows are kept.
+    """
+
+    def __init__(self, target: Path, columns: list[str], options: list[Any], fresh: bool = False) -> None:
+        """Opens the table.
+
+        Args:
+            target: as `check_table` accepted it.
+            columns: of the table; rows may have more.
+            options: what else the rows depend on.
+            fresh: whether rows of an earlier call are forgotten.
+        """
+        self.target, self.columns = target, columns
+        self.part = target.with_name(f"{target.stem}.part-{digest([columns, *options])[:8]}.csv")
+        self.rows = [] if fresh else self._finished()
+        with replacing(self.part) as temporary, self._opened(temporary, "w") as stream:
+            csv.writer(stream).writerow(columns)
+            self._write(stream, self.rows)
+        self.stream = self._opened(self.part, "a")
+
+    def add(self, rows: list[dict[str, Any]]) -> None:
+        """Keeps the rows of one file."""
+        self._write(self.stream, rows)
+        self.stream.flush()
+
+    def close(self) -> None:
+        """Puts the whole table in its place."""
+        os.fsync(self.stream.fileno())
+        self.stream.close()
+        os.replace(self.part, self.target)
+
+    def _finished(self) -> list[dict[str, str]]:
+        """The rows of all files but the last, which may be cut off."""
+        if not self.part.exists():
+            return []
+        with self._opened(self.part, "r") as stream:
+            rows = list(csv.DictReader(stream))
+        return [row for row in rows if row["file"] != rows[-1]["file"]]
+
+    def _write(self, stream: Any, rows: list[dict[str, Any]]) -> None:
+        csv.DictWriter(stream, self.columns, extrasaction="ignore").writerows(rows)
+
+    @staticmethod
+    def _opened(path: Path, mode: str) -> Any:
+        return path.open(mode, encoding="utf-8", errors="backslashreplace", newline="")
+
+
+def as_text(rows: list[dict[str, Any]]) -> str:
+    """A table for people: file, face, age with its interval, gender with its probability, and notes."""
+    lines = [HEADINGS, *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    name = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in row["file"])
+    if not int(row["face"]):
+        return name, "", "", row["gender"], ""
+    age, low, high, female = (float(row[key]) for key in ("age", "age_low", "age_high", "probability_female"))
+    sure = f"{100 * max(female, 1 - female):.0f} %"
+    return name, str(row["face"]), f"{age:.1f} ({low:.0f}-{high:.0f})", f"{row['gender']} {sure}", row.get("note") or ""
