@@ -1,8 +1,10 @@
-"""The report as people see it: in Chromium, on a screen and on a phone, by light and by dark, with the keyboard."""
+"""The report as people see it: in Chromium, on three widths, by light and by dark, with the keyboard."""
 
 import itertools
+import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -16,10 +18,27 @@ from utkface_mt.config import repository_root
 from utkface_mt.experiments.reference import measured_predictions, measured_results
 from utkface_mt.experiments.report import write_report
 from utkface_mt.experiments.results import ResultStore
+from utkface_mt.plots.evaluation import ladder_chart
+from utkface_mt.plots.style import use_style
 
 pytestmark = pytest.mark.browser
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-SIZES = {"desk": (1280, 900), "phone": (390, 844)}
+SIZES = {"desk": (1280, 900), "tablet": (768, 1024), "phone": (390, 844)}
+SCHEMES = ("light", "dark")
+READABLE = 4.5  # the least contrast of text, level AA of the Web Content Accessibility Guidelines
+
+# What stands on what: for each element with text of its own, its colour and the first ground behind it that has one.
+COLOURS = """
+const own = element => [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
+const ground = element => {
+  for (let at = element; at; at = at.parentElement) {
+    const colour = getComputedStyle(at).backgroundColor;
+    if (!/, 0\\)$/.test(colour)) return colour;
+  }
+};
+const elements = [...document.body.querySelectorAll("*")].filter(own);
+return elements.map(element => [getComputedStyle(element).color, ground(element), element.outerHTML.slice(0, 80)]);
+"""
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +51,11 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = ResultStore(folder)
     for result in measured_results():
         if not result.repeat:
-            keyed = type(result).from_dict({**result.to_dict(), "key": result.row})
+            keyed = replace(result, key=result.row)
             store.save_predictions(keyed.key, "test", measured_predictions(result))
             store.save(keyed)
-    write_report(folder, "cpu")
+    use_style("Agg")
+    write_report(folder, "cpu", ladder_chart)
     return folder
 
 
@@ -100,17 +120,42 @@ def test_every_link_leads_somewhere(browser, run_folder: Path):
                     assert browser.find_elements(By.ID, anchor), target
 
 
-def test_it_is_dark_in_the_dark_and_its_text_can_be_read(browser, run_folder: Path):
-    lightness = {}
-    for scheme in ("light", "dark"):
-        _open(browser, run_folder / "index.html", scheme=scheme)
-        for name in ("background-color", "color"):
-            colour = browser.find_element(By.TAG_NAME, "body").value_of_css_property(name)
-            red, green, blue = (int(part) for part in colour.split("(")[1].split(")")[0].split(",")[:3])
-            lightness[scheme, name] = (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255
-    assert lightness["light", "background-color"] > 0.9 > 0.2 > lightness["dark", "background-color"]
-    for scheme in ("light", "dark"):
-        assert abs(lightness[scheme, "color"] - lightness[scheme, "background-color"]) > 0.6
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_it_is_dark_in_the_dark_and_all_text_can_be_read(browser, run_folder: Path, scheme: str):
+    _open(browser, run_folder / "index.html", scheme=scheme)
+    background = browser.find_element(By.TAG_NAME, "body").value_of_css_property("background-color")
+    assert (_luminance(background) > 0.5) == (scheme == "light")
+    for colour, ground, element in browser.execute_script(COLOURS):
+        lighter, darker = sorted((_luminance(colour), _luminance(ground)), reverse=True)
+        assert (lighter + 0.05) / (darker + 0.05) >= READABLE, element
+
+
+def _luminance(colour: str) -> float:
+    """The relative luminance of a colour such as `rgb(31, 41, 55)`."""
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_row_age_and_gender_are_seen_without_scrolling(browser, run_folder: Path, size: str):
+    _open(browser, run_folder / "index.html", size)
+    box = browser.find_element(By.CSS_SELECTOR, ".scroll")
+    right = box.rect["x"] + box.rect["width"]
+    for line in browser.find_elements(By.CSS_SELECTOR, ".ladder tr"):
+        cells = line.find_elements(By.CSS_SELECTOR, "th, td")
+        assert cells[2].rect["x"] + cells[2].rect["width"] <= right
+    heads = [cell.text for cell in browser.find_elements(By.CSS_SELECTOR, ".ladder thead th")]
+    assert [head.split()[0] for head in heads[:5]] == ["row", "age", "gender", "published", "published"]
+    wide = browser.execute_script("return arguments[0].scrollWidth > arguments[0].clientWidth", box)
+    assert wide == (size == "phone") or size == "tablet"
+
+
+def test_the_ladder_comes_first(browser, run_folder: Path):
+    _open(browser, run_folder / "index.html")
+    first = browser.find_element(By.CSS_SELECTOR, "main img, main table, main dl")
+    assert first.tag_name == "img"
+    assert "published" in browser.find_element(By.TAG_NAME, "figcaption").text
 
 
 def test_keyboard_and_screen_reader_get_everything(browser, run_folder: Path):
@@ -132,14 +177,17 @@ def test_every_figure_of_the_notebooks_is_there_and_loads(browser, run_folder: P
     _open(browser, run_folder / "index.html")
     outputs = [
         output
-        for path in (run_folder / "notebooks").glob("*.ipynb")
+        for path in sorted((run_folder / "notebooks").glob("*.ipynb"))
         for cell in nbformat.read(path, as_version=4).cells
         for output in cell.get("outputs", [])
         if "image/png" in output.get("data", {})
     ]
     figures = browser.find_elements(By.TAG_NAME, "figure")
     assert len(figures) == len(outputs) + 1  # and the ladder
-    assert all("?" in figure.find_element(By.TAG_NAME, "figcaption").text for figure in figures)
+    captions = [output.metadata.get("caption", "") for output in outputs]
+    shown = [figure.find_element(By.TAG_NAME, "figcaption").text for figure in figures[1:]]
+    assert all(captions)
+    assert shown == [" ".join(caption.split()) for caption in captions]
     browser.execute_script("document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
     broken = "return [...document.images].filter(image => image.complete && !image.naturalWidth).length"
     assert browser.execute_script(broken) == 0

@@ -3,28 +3,34 @@
 import json
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from utkface_mt.cli import main
+from utkface_mt.config import Settings
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["check", "/nonexistent"], "There is no dataset at /nonexistent"),
-        (["run", "--profile", "cpu"], "give --data"),
-        (["run", "--data", "/nonexistent"], "There is no dataset at"),
+        (["check", "missing"], "There is no dataset at missing"),
+        (["run", "--profile", "cpu"], "is for UTKFace: give the data"),
+        (["run", "--data", "missing"], "There is no dataset at"),
         (["run", "--only", "77"], "There is no notebook '77'"),
         (["run", "--weights", "missing.weights.h5"], "weights='missing.weights.h5'"),
         (["run", "--parameter", "colour=red"], "has no parameter 'colour'"),
         (["run", "--parameter", "limit=many"], "limit='many' should be of type int"),
+        (["search", "--workers", "0"], "workers=0 should be 1 or more"),
+        (["results", "missing"], "There are no results in missing"),
     ],
 )
 def test_mistakes_get_one_message_and_no_traceback(
-    arguments: list[str], message: str, runs: Path, capsys: pytest.CaptureFixture
+    arguments: list[str], message: str, runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
+    runs.mkdir()
+    monkeypatch.chdir(runs)
     assert main(arguments) == 1
     error = capsys.readouterr().err
     assert message in error
@@ -32,17 +38,26 @@ def test_mistakes_get_one_message_and_no_traceback(
     assert "Traceback" not in error
 
 
-def test_debug_shows_the_traceback(runs: Path, capsys: pytest.CaptureFixture):
-    assert main(["check", "/nonexistent", "--debug"]) == 1
+def test_debug_shows_the_traceback(tmp_path: Path, runs: Path, capsys: pytest.CaptureFixture):
+    assert main(["check", str(tmp_path / "missing"), "--debug"]) == 1
     assert "Traceback" in capsys.readouterr().err
 
 
 def test_unknown_profiles_and_verbs_are_wrong_calls(capsys: pytest.CaptureFixture):
-    for arguments in (["run", "--profile", "gpu"], ["dance"], []):
+    for arguments in (["run", "--profile", "gpu"], ["dance"], [], ["run", "--parameter", "limit"]):
         with pytest.raises(SystemExit) as stop:
             main(arguments)
         assert stop.value.code == 2
     assert "sample" in capsys.readouterr().err
+
+
+def test_run_and_search_have_a_flag_for_every_setting(capsys: pytest.CaptureFixture):
+    for verb in ("run", "search"):
+        with pytest.raises(SystemExit):
+            main([verb, "--help"])
+        told = capsys.readouterr().out
+        flags = {"studies": "storage"}
+        assert all(f"--{flags.get(entry.name, entry.name)}" in told for entry in fields(Settings))
 
 
 def test_check_prints_the_report_and_json(faces_folder: Path, runs: Path, capsys: pytest.CaptureFixture):
@@ -53,7 +68,7 @@ def test_check_prints_the_report_and_json(faces_folder: Path, runs: Path, capsys
     assert "999 is outside 1 to 116" in capsys.readouterr().out
 
 
-def test_a_read_only_runs_folder_is_named(
+def test_a_place_that_cannot_be_written_to_is_named(
     faces_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
     (tmp_path / "file").write_text("in the way")

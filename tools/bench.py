@@ -109,12 +109,13 @@ def _measure_training(amounts: Amounts) -> tuple[list[dict[str, Any]], dict[str,
 
 def _measure_predictions(amounts: Amounts) -> list[dict[str, Any]]:
     print("Frozen baseline and single predictions ...", flush=True)
-    size, width, turns, epochs = amounts.image_sizes[1], amounts.width, amounts.turns, training.BASELINE_EPOCHS
-    baseline = training.measure_frozen_baseline(size, width, amounts.faces, turns)
+    size, epochs = amounts.image_sizes[1], training.BASELINE_EPOCHS
+    baseline = training.measure_frozen_baseline(size, amounts.width, amounts.faces, amounts.turns)
     what, way = f"frozen baseline, {epochs} epochs, {size} px", "every epoch through the backbone"
-    single = training.measure_single_inference(size, width, amounts.calls, turns)
+    row = _row("frozen_baseline", what, way, amounts.faces * epochs, baseline, 6.0)
+    single = training.measure_single_inference(size, amounts.width, amounts.calls, amounts.turns)
     return [
-        _row("frozen_baseline", what, way, amounts.faces * epochs, baseline, 6.0),
+        row,
         _row("single_inference", f"one picture at a time, {size} px", "model.predict", amounts.calls, single, 5.0),
     ]
 
@@ -151,20 +152,13 @@ def _report(rows: list[dict], rate: dict[str, Any], preparation: list[dict[str, 
 
 def _print(report: dict[str, Any], folder: Path) -> None:
     table = pd.DataFrame(report["rows"])[["what", "plain_way", "plain", "ours", "ratio", "goal"]]
-    indexed, summary, rate = report["preparation"][-1], report["summary"], report["multiply_add_rate"]
-    parts = ", ".join(f"{part} {value}" for part, value in report["growth"].items())
-    shares = rate["share_of_limit"].items()
+    rate, shares = report["multiply_add_rate"], report["multiply_add_rate"]["share_of_limit"].items()
     steps = ", ".join(f"{key[5:]} px {rate[key]:,.0f} ({share:.0%} of the faster)" for key, share in shares)
     print(f"Speeds in pictures a second:\n{table.to_markdown(index=False)}")
     print(
         f"Share of the limit, in GMAC/s: matrix product {rate['matrix_product']:,.0f}, 3 x 3 convolution "
         f"{rate['convolution']:,.0f}; our training step at {steps}"
     )
-    print(
-        f"Index and near-duplicate clusters of {indexed['faces']:,} faces: {summary['index_seconds']} s, "
-        f"{summary['index_peak_mb']} MB at most (goal: 90 s, 1,000 MB)"
-    )
-    print(f"Time grows with the number of faces to the power of {summary['growth_exponent']} ({parts}; goal: 1.1)")
     print(f"{report['machine']}; written: {folder / 'bench.json'}, {folder / 'bench.png'}")
 
 

@@ -67,12 +67,7 @@ def _usable(path: Path) -> tuple[str, Image.Image] | None:
 
 
 def measure_preparation(folder: Path, storage: Path, counts: tuple[int, ...], size: int) -> list[dict[str, Any]]:
-    """Prepares the first `count` faces of a folder, for each count, in a process and a new folder of its own.
-
-    Returns:
-        For each count `faces`, the seconds of `index` (with the clusters), `split` and `pictures`, `clusters` of
-        near-duplicates found, and `peak_mb`: the memory of the process up to then, in megabytes.
-    """
+    """What preparing the first `count` faces of a folder costs, for each count, in a process of its own."""
     results = []
     for count in counts:
         places = [str(path.resolve()) for path in (folder, storage / str(count))]
@@ -88,7 +83,7 @@ def growth_exponent(counts: list[int], seconds: list[float]) -> float:
 
 
 def prepare(folder: Path, storage: Path, count: int, size: int) -> dict[str, Any]:
-    """Prepares the first `count` faces of a folder and says what that cost, as `measure_preparation` returns it."""
+    """What preparing the first `count` faces of a folder costs: seconds of `PARTS`, and the peak of memory."""
     chosen = storage / "faces"
     chosen.mkdir(parents=True)
     for path in sorted(folder.iterdir())[:count]:

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -81,53 +82,36 @@ def compile_as_fit_does(network: keras.Model, head: AgeHead) -> None:
     network.compile(build_optimizer("adam", 1e-3), **losses, jit_compile=False)
 
 
-class Clock(keras.callbacks.Callback):
-    """Times what a fit does between its first step and its end.
+def _fit_seconds(network: keras.Model, *data: Any, **options: Any) -> float:
+    """Seconds of a fit's steps but the first, which waits for the input to start.
 
     What clears away after a fit on arrays sometimes pauses for as long as the fit took, which would flatter us.
     """
-
-    def on_train_begin(self, logs: dict | None = None) -> None:
-        """Forgets an earlier fit."""
-        self.marks: list[float] = []
-
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """Marks the end of a step."""
-        self.marks.append(time.perf_counter())
-
-    @property
-    def steps(self) -> float:
-        """Seconds of all steps but the first, which waits for the input to start."""
-        return self.marks[-1] - self.marks[0]
+    marks: list[float] = []
+    clock = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: marks.append(time.perf_counter()))
+    network.fit(*data, verbose=0, callbacks=[clock], **options)
+    return marks[-1] - marks[0]
 
 
 def measure_training(size: int, width: float, steps: int, turns: int) -> tuple[dict[str, list[float]], int]:
-    """Fine-tuning all layers, `steps` steps in a turn.
+    """Fine-tuning all layers: seconds of the ways for `steps` steps in a turn, and a picture's multiply-adds.
 
-    Returns:
-        Seconds of `plain` and `step`, both on the same in-memory arrays; of `train`, our way with the input and the
-        augmentation that share its processor; of `input`, the delivery of these batches alone. And the multiply-adds
-        of a picture on its way through the network, once forward.
+    `plain` and `step` train on the same in-memory arrays; `train` is our way with the input and the augmentation that
+    share its processor, `input` the delivery of these batches alone.
     """
-    faces, clock = Faces((steps + 1) * BATCH, size), Clock()
+    faces, in_order = Faces((steps + 1) * BATCH, size), {"batch_size": BATCH, "shuffle": False}
     arrays, plain = faces.arrays, plain_network(size, width)
     ours = build_network(faces.head, width=width, image_size=size, dropout=DROPOUT)
     compile_as_fit_does(ours, faces.head)
-    quiet = {"shuffle": False, "verbose": 0, "callbacks": [clock]}
 
-    def on_arrays(network: keras.Model) -> float:
-        network.fit(*arrays, batch_size=BATCH, **quiet)
-        return clock.steps
-
-    def on_batches() -> float:
-        ours.fit(faces.batches(augment="standard"), steps_per_epoch=steps + 1, **quiet)
-        return clock.steps
+    def augmented() -> tf.data.Dataset:
+        return faces.batches(augment="standard")
 
     ways = {
-        "plain": lambda: on_arrays(plain),
-        "step": lambda: on_arrays(ours),
-        "train": on_batches,
-        "input": lambda: _exhaust(faces.batches(augment="standard"), skip=1),
+        "plain": lambda: _fit_seconds(plain, *arrays, **in_order),
+        "step": lambda: _fit_seconds(ours, *arrays, **in_order),
+        "train": lambda: _fit_seconds(ours, augmented(), steps_per_epoch=steps + 1, shuffle=False),
+        "input": lambda: _exhaust(augmented(), skip=1),
     }
     return alternate(ways, turns), multiply_adds(ours)
 
@@ -149,22 +133,19 @@ def measure_limit(turns: int) -> dict[str, float]:
 
 def measure_frozen_baseline(size: int, width: float, count: int, turns: int) -> dict[str, list[float]]:
     """Ten epochs with a frozen backbone: every picture through it in every epoch, or once."""
-    faces, by_feature, clock = Faces(count, size), Faces(count, 1), Clock()
+    faces, by_feature = Faces(count, size), Faces(count, 1)
     arrays, plain = faces.arrays, plain_network(size, width, trainable=False)
     extractor = feature_model(build_network(faces.head, width=width, image_size=size, fine_tune=0.0))
     heads = build_heads(extractor.output_shape[-1], faces.head, dropout=DROPOUT)
     compile_as_fit_does(heads, faces.head)
-    long = {"epochs": BASELINE_EPOCHS, "verbose": 0}
-
-    def through_pictures() -> float:
-        plain.fit(*arrays, batch_size=BATCH, callbacks=[clock], **long)
-        return clock.steps
+    long = {"epochs": BASELINE_EPOCHS, "steps_per_epoch": -(-count // BATCH)}
 
     def through_features() -> None:
         by_feature.source = compute_features(extractor, faces.source)
-        heads.fit(by_feature.batches(BASELINE_EPOCHS), steps_per_epoch=-(-count // BATCH), shuffle=False, **long)
+        heads.fit(by_feature.batches(BASELINE_EPOCHS), shuffle=False, verbose=0, **long)
 
-    return alternate({"plain": through_pictures, "ours": through_features}, turns)
+    ways = {"plain": lambda: _fit_seconds(plain, *arrays, batch_size=BATCH, epochs=BASELINE_EPOCHS)}
+    return alternate({**ways, "ours": through_features}, turns)
 
 
 def measure_single_inference(size: int, width: float, calls: int, turns: int) -> dict[str, list[float]]:

@@ -31,9 +31,6 @@ def collect(folder: Path, repeats: Path, reference: Path = REFERENCE) -> None:
         folder: the run's folder, `runs/PROFILE`.
         repeats: what `reproduce` trained with other seeds; it may not exist.
         reference: where to write.
-
-    Raises:
-        UserError: if the run has no row yet, or divided the faces otherwise than the rows that stay.
     """
     store, other = ResultStore(folder), ResultStore(repeats)
     rows = store.rows()

@@ -93,7 +93,7 @@ def _milliseconds(run: Callable[[np.ndarray], Answers], crop: np.ndarray) -> flo
 
 
 def open_exported(path: Path) -> Callable[[np.ndarray], Answers]:
-    """Opens what `export_model` wrote: crops, uint8 `[n, 200, 200, 3]`, to `age` and `probability_female`, `[n]` each."""
+    """Opens what `export_model` wrote: crops uint8 `[n, 200, 200, 3]` to `age` and `probability_female`, `[n]` each."""
     openers = {".tflite": _litert, ".onnx": _onnx}
     with quietly():
         return openers.get(path.suffix, _saved_model)(path)
@@ -123,9 +123,7 @@ def _onnx(path: Path) -> Callable[[np.ndarray], Answers]:
 def main() -> None:
     """Measures the exports with the faces the bundled model was trained and tested on."""
     workspace = workspace_of(data_parser(__doc__).parse_args())
-    report = measure_exports(workspace)
-    write_json(REFERENCE / "exports.json", report)
-    print(pd.DataFrame(report["rows"]).to_string(index=False))
+    write_json(REFERENCE / "exports.json", measure_exports(workspace))
 
 
 if __name__ == "__main__":

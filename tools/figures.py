@@ -49,7 +49,12 @@ def draw(folder: Path | None = None) -> list[Path]:
 
 def _run_figures() -> dict[str, Figure]:
     """The ladder, how its rows learnt, the study, the loss-weight sweep, and what backbones cost."""
-    sweep = [_swept(run) for run in read_json(REFERENCE / "comparisons.json")["gender_share"]]
+    sweep = [
+        Result(
+            "", Experiment(gender_share=run["gender_share"]), "cpu", run["history"], 0.0, validation=run["validation"]
+        )
+        for run in read_json(REFERENCE / "comparisons.json")["gender_share"]
+    ]
     probes = {"MobileNetV2 1.0": measured_result("03_baseline").validation}
     study = ("study_history", "study_importances", "study_slices")
     return {
@@ -108,9 +113,3 @@ def measured_study() -> optuna.Study:
             )
         )
     return study
-
-
-def _swept(run: dict) -> Result:
-    """A run of the loss-weight sweep as its figure takes it."""
-    experiment = Experiment(gender_share=run["gender_share"])
-    return Result("", experiment, "cpu", run["history"], 0.0, validation=run["validation"])

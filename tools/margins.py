@@ -3,7 +3,6 @@
 Renews `reference/alignment.json`, from which the faces in photos are cut.
 """
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,13 +69,8 @@ def _located(workspace: Workspace, positions: np.ndarray) -> Iterator[tuple[int,
     """Position, crop and landmarks of faces: of several in a crop the one nearest to the middle, None if none."""
     for position in track(positions, "Finding faces in crops"):
         picture = read_picture(workspace.dataset.folder, workspace.faces["path"].iloc[position])
-        found = sorted(locate(picture), key=lambda answer: _off_centre(answer[0]))
-        yield int(position), picture, found[0][1] if found else None
-
-
-def _off_centre(box: tuple[float, float, float, float]) -> float:
-    left, top, right, bottom = box
-    return abs(left + right - CROP_SIZE) + abs(top + bottom - CROP_SIZE)
+        off_centre = {sum(abs(np.add(box[:2], box[2:]) - CROP_SIZE)): place for box, place, _ in locate(picture)}
+        yield int(position), picture, off_centre[min(off_centre)] if off_centre else None
 
 
 def main() -> None:
@@ -87,7 +81,7 @@ def main() -> None:
     crop_landmarks.cache_clear()
     measured = {**usual, "validation": error_by_margin(workspace, load_model())}
     write_json(ALIGNMENT, measured)
-    print(json.dumps(measured, indent=2))
+    print(f"Renewed {ALIGNMENT}.")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
 """Makes the weights the `sample` profile starts from.
 
-On UTKFace the backbone starts from ImageNet. The sample needs the same situation without a download: a backbone that
-has learnt to see, but was never told an age or a gender. So a narrow MobileNetV2 (width 0.35, 1.2 MB as float16)
-learns to read *other* traits off drawn faces: pose, light, background, clothes, glasses, smile, and the colours and
-shapes of hair, skin, eyes, brows and lips. Some of those, hair above all, go along with age or gender, as some of
-what ImageNet teaches does; without them a frozen baseline would hardly beat chance at gender (58 % was measured).
-Wrinkles, beards, baldness and the proportions of a growing face are left for fine-tuning to find. It takes about ten
-minutes on two cores; the seed differs from every sample's, so that no sample face is among the training faces.
+On UTKFace the backbone starts from ImageNet. The sample needs the same without a download: a backbone that has learnt
+to see, but was never told an age or a gender. So a narrow MobileNetV2 learns to read *other* traits off drawn faces:
+pose, light, background, clothes, glasses, smile, and the colours and shapes of hair, skin, eyes, brows and lips. Some
+of them, hair above all, go along with age or gender, as some of what ImageNet teaches does; without them a frozen
+baseline would hardly beat chance at gender (58 % was measured). Wrinkles, beards, baldness and the proportions of a
+growing face are left for fine-tuning. It takes about ten minutes on two cores; the seed differs from every sample's.
 """
 
 import argparse
@@ -33,9 +32,7 @@ def pretrain(target: Path, faces: int = FACES, epochs: int = EPOCHS) -> float:
     """Trains the backbone and writes its weights; returns the share of held-out traits' variance explained."""
     keras.utils.set_random_seed(SEED)
     pixels, traits = _draw(faces)
-    backbone = keras.applications.MobileNetV2(
-        input_shape=(IMAGE_SIZE, IMAGE_SIZE, 3), include_top=False, weights=None, alpha=WIDTH
-    )
+    backbone = keras.applications.MobileNetV2((IMAGE_SIZE, IMAGE_SIZE, 3), WIDTH, include_top=False, weights=None)
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.9  # Keras' 0.999 would need thousands of steps to settle
@@ -56,12 +53,13 @@ def pretrain(target: Path, faces: int = FACES, epochs: int = EPOCHS) -> float:
 
 def _draw(faces: int) -> tuple[np.ndarray, np.ndarray]:
     """Draws the faces in portions, so that the large pictures are never all in memory."""
-    pixels, traits = [], []
+    pixels, traits = np.empty((faces, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8), []
     for first in range(0, faces, 500):
         pictures, targets = draw_batch(min(500, faces - first), SEED + first, first)
-        pixels += [prepare_picture(Image.fromarray(picture), IMAGE_SIZE) for picture in pictures]
         traits.append(targets)
-    return np.stack(pixels), np.concatenate(traits)
+        for number, picture in enumerate(pictures, start=first):
+            pixels[number] = prepare_picture(Image.fromarray(picture), IMAGE_SIZE)
+    return pixels, np.concatenate(traits)
 
 
 def main() -> None:

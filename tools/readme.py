@@ -25,16 +25,19 @@ from utkface_mt.util.files import read_json, write_text
 BLOCK = re.compile(r"<!-- ([a-z-]+) -->\n.*?<!-- /\1 -->", re.DOTALL)
 TEN_MILLION = 10_000_000
 PICTURE_BYTES = 3 * 128 * 128
+SCORES = {"age MAE": "{age_mae:.2f}", "gender accuracy": "{gender_accuracy:.1%}"}
+CHANGE = {"change of age MAE [95 %]": "{change}"}
 
 
 def ladder() -> str:
     """The published table and ours side by side."""
     rows = [result for result in measured.measured_results(measured.shown_profile()) if not result.repeat]
-    published = pd.DataFrame([measured.published_rows().get(result.row, {}) for result in rows])
-    theirs = published.assign(gender_accuracy=100 * published["gender_accuracy"]).itertuples(index=False)
-    table = results_table(rows)
-    shown = ["" if pd.isna(scores[0]) else "{:.2f}, {:.2f}, {:.0f} %".format(*scores) for scores in theirs]
-    table.insert(2, "published: age MAE, RMSE, gender", shown)
+    table, published = results_table(rows), measured.published_rows()
+    theirs = [published.get(result.row) for result in rows]
+    form = "{age_mae:.2f}, {age_rmse:.2f}, {gender_accuracy:.0%}"
+    table.insert(
+        2, "published: age MAE, RMSE, gender", [form.format(**row).replace("%", " %") if row else "" for row in theirs]
+    )
     return _markdown(table)
 
 
@@ -52,16 +55,10 @@ def seeds() -> str:
     for name in dict.fromkeys(result.row for result in results if result.repeat):
         same = [result for result in results if result.row == name]
         scores = pd.DataFrame([result.test for result in same])
-        rows.append(
-            {
-                "row": same[0].title,
-                "seeds": ", ".join(str(result.experiment.seed) for result in same),
-                "age MAE": _listed(scores["age_mae"], ".2f"),
-                "RMSE": _listed(scores["age_rmse"], ".2f"),
-                "gender accuracy %": _listed(100 * scores["gender_accuracy"], ".1f"),
-            }
-        )
-    return _table(rows)
+        ours = ", ".join(str(result.experiment.seed) for result in same)
+        ages, genders = _listed(scores["age_mae"], ".2f"), _listed(100 * scores["gender_accuracy"], ".1f")
+        rows.append((same[0].title, ours, ages, _listed(scores["age_rmse"], ".2f"), genders))
+    return _markdown(pd.DataFrame(rows, columns=["row", "seeds", "age MAE", "RMSE", "gender accuracy %"]))
 
 
 def _listed(values: pd.Series, form: str) -> str:
@@ -143,12 +140,11 @@ def certainty() -> str:
     bundled = read_json(BUNDLED_MODEL / "model.json")["interval_half_width"]
     return _facts(
         {
-            "faces fitted on, and measured on": f"{len(calibration):,} for calibration, {len(test):,} of the test",
             f"{100 * COVERAGE:.0f} % age interval": f"± {interval.half_width:.1f} years",
             "the bundled model's, fitted to its rounded weights": f"± {bundled:.1f} years",
             "test faces within the interval": f"{100 * covered.mean():.1f} %",
-            "the age group it covers least": f"{by_age.idxmin()}: {by_age.min():.0f} %",
-            "the age group it covers most": f"{by_age.idxmax()}: {by_age.max():.0f} %",
+            "least, in the age group": f"{by_age.min():.0f} %, {by_age.idxmin()}",
+            "most, in the age group": f"{by_age.max():.0f} %, {by_age.idxmax()}",
             "calibration error of the gender probability": f"{100 * calibration_error(raw, truth):.1f} %",
             "after temperature scaling": f"{100 * calibration_error(scaling.probability(raw), truth):.1f} %",
         }
@@ -158,10 +154,13 @@ def certainty() -> str:
 def performance() -> str:
     """What `make bench` measured."""
     report = read_json(REFERENCE / "bench.json")
-    rows = pd.DataFrame(report["rows"])
-    rows[["plain", "ours"]] = rows[["plain", "ours"]].map("{:,.0f}".format)
-    names = {"plain_way": "the plain way", "plain": "plain, pictures/s", "ours": "ours, pictures/s"}
-    table = rows[["what", *names, "ratio"]].rename(columns={**names, "ratio": "times as fast"})
+    columns = {
+        "what": "{what}",
+        "the plain way": "{plain_way}",
+        "plain, pictures/s": "{plain:,.0f}",
+        "ours, pictures/s": "{ours:,.0f}",
+        "times as fast": "{ratio:.1f}",
+    }
     *grown, indexed = report["preparation"]
     growth = {"in all": report["summary"]["growth_exponent"], **report["growth"]}
     rate = report.get("multiply_add_rate", {"share_of_limit": {}})
@@ -174,7 +173,7 @@ def performance() -> str:
         "our training step's share of the limit": ", ".join(shares) or "not measured yet",
         "machine": f"{report['machine']}; TensorFlow {report['versions']['tensorflow']}",
     }
-    return f"{_markdown(table)}\n\n{_facts(facts)}"
+    return f"{_table(report['rows'], columns)}\n\n{_facts(facts)}"
 
 
 def ten_million() -> str:
@@ -210,49 +209,42 @@ def notebooks() -> str:
     for path in sorted((repository_root() / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         first = " ".join("".join(read_json(path)["cells"][0]["source"]).split())
         title, question = re.search(r"# \d+\. (.*?) \*\*Question: (.*?)\*\*", first).groups()
-        link = f"[{path.stem[:2]}. {title}](notebooks/{path.name})"
-        seconds = took["seconds"].get(path.stem, "")
-        rows.append({"notebook": link, "question": question[0].upper() + question[1:], "seconds": seconds})
-    rows.append({"notebook": "", "question": took["machine"], "seconds": sum(took["seconds"].values())})
-    return _table(rows)
+        link, asked = f"[{path.stem[:2]}. {title}](notebooks/{path.name})", question[0].upper() + question[1:]
+        rows.append((link, asked, took["seconds"].get(path.stem, "")))
+    rows.append(("", took["machine"], sum(took["seconds"].values())))
+    return _markdown(pd.DataFrame(rows, columns=["notebook", "question", "seconds"]))
 
 
 def exports() -> str:
     """What each exported file costs and how near its answers are."""
     report = read_json(REFERENCE / "exports.json")
-    rows = [
-        {
-            "format": row["format"],
-            "precision": row["precision"],
-            "MB": f"{row['bytes'] / 1e6:.2f}",
-            "ms a face": f"{row['milliseconds']:.0f}",
-            "largest difference, years": f"{row['age_max_difference']:.2f}",
-            "change of age MAE [95 %]": with_interval(row["age_mae_difference"], "+.3f"),
-            **_scores(row),
-        }
-        for row in report["rows"]
-    ]
-    own = {"format": "Keras, as bundled", **_scores(report["keras"])}
-    return (
-        f"{_table([own, *rows], list(rows[0]))}\n\nOn {report['n_test']:,} test faces. Milliseconds: median of single "
-        f"faces on one processor, for SavedModel on all; machine: {report['machine']}."
+    columns = {
+        "format": "{format}",
+        "precision": "{precision}",
+        "bytes": "{bytes:,}",
+        "ms a face": "{milliseconds:.0f}",
+        "largest difference, years": "{age_max_difference:.2f}",
+    }
+    rows = [{**row, "change": with_interval(row["age_mae_difference"], "+.3f")} for row in report["rows"]]
+    note = (
+        f"On {report['n_test']:,} test faces; the bundled model in Keras has {_scores(report['keras'])} there. "
+        "Milliseconds: median of single faces on one processor, for SavedModel on all; machine: " + report["machine"]
     )
+    return f"{_table(rows, columns | CHANGE | SCORES)}\n\n{note}."
 
 
 def margins() -> str:
     """What finding faces and cutting them costs, by margin."""
     report = read_json(REFERENCE / "alignment.json")["validation"]
-    rows = [{"margin at each edge": "not cut again", **_scores(report["as_cut"]), "change of age MAE [95 %]": ""}]
-    for row in report["margins"]:
-        margin = f"{100 * row['margin']:+.1f} %" if row["margin"] else "as UTKFace"
-        change = with_interval(row["age_mae_difference"], "+.2f")
-        rows.append({"margin at each edge": margin, **_scores(row), "change of age MAE [95 %]": change})
-    found = f"{report['found']:,} of {report['faces']:,} validation crops"
-    return f"{_table(rows)}\n\nOn {found}, those in which a face was found."
+    rows = [{**row, "change": with_interval(row["age_mae_difference"], "+.2f")} for row in report["margins"]]
+    table = _table(rows, {"margin at each edge": "{margin:+.1%}"} | SCORES | CHANGE)
+    found = f"On {report['found']:,} of {report['faces']:,} validation crops, those in which a face was found"
+    return f"{table}\n\n{found}; as UTKFace cut them they have {_scores(report['as_cut'])}."
 
 
-def _scores(row: Mapping[str, float]) -> dict[str, str]:
-    return {"age MAE": f"{row['age_mae']:.2f}", "gender accuracy": f"{100 * row['gender_accuracy']:.1f} %"}
+def _scores(scores: Mapping[str, float]) -> str:
+    text = "an age MAE of {age_mae:.2f} years and a gender accuracy of {gender_accuracy:.1%}"
+    return text.format(**scores).replace("%", " %")
 
 
 def _facts(facts: Mapping[str, str], title: str = "measured") -> str:
@@ -260,8 +252,11 @@ def _facts(facts: Mapping[str, str], title: str = "measured") -> str:
     return _markdown(pd.DataFrame(facts.items(), columns=["what", title]))
 
 
-def _table(rows: Iterable[Mapping[str, Any]], columns: list[str] | None = None) -> str:
-    return _markdown(pd.DataFrame(rows, columns=columns).fillna(""))
+def _table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
+    """A column for each title, each row in its form."""
+    return _markdown(
+        pd.DataFrame({title: form.format(**row).replace("%", " %") for title, form in columns.items()} for row in rows)
+    )
 
 
 def _markdown(table: pd.DataFrame) -> str:
@@ -295,11 +290,7 @@ def pages() -> list[Path]:
 
 
 def renewed(text: str) -> str:
-    """A page with every block written anew.
-
-    Raises:
-        KeyError: if the page has a block that nothing makes.
-    """
+    """A page with every block written anew; a KeyError names a block that nothing makes."""
     return BLOCK.sub(lambda match: f"<!-- {match[1]} -->\n{BLOCKS[match[1]]()}\n<!-- /{match[1]} -->", text)
 
 

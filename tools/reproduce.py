@@ -21,18 +21,7 @@ def repeats_folder(runs: Path, profile: str) -> Path:
 
 
 def reproduce(workspace: Workspace, row: str, seed: int) -> tuple[Result, pd.DataFrame]:
-    """Trains a row as the reference configures it, tests it, and compares.
-
-    A reproduction that was stopped goes on. With another seed than the reference's it shows how far seeds scatter.
-
-    Args:
-        workspace: opened on the whole dataset, with the profile whose row is meant.
-        row: the row's name, such as `09_loss_weights`.
-        seed: of training.
-
-    Returns:
-        The result, and the comparison as `compare` gives it.
-    """
+    """Trains a row of the workspace's profile as the reference configures it, and compares, as `compare` says."""
     profile = workspace.profile.name
     reference = measured_result(row, profile)
     workspace = replace(workspace, folder=repeats_folder(workspace.folder.parent, profile))

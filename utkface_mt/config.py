@@ -16,7 +16,7 @@ TRAINING_VERSION = 1
 REFERENCE = Path(__file__).parent / "reference"  # what was measured on UTKFace
 
 CHOICES = {
-    "optimizer": ("adam", "adamw", "sgd"),
+    "optimizer": ("adam", "adamw"),
     "normalisation": ("frozen", "trainable"),
     "sample_weights": ("none", "balanced"),
     "augment": ("none", "standard", "strong"),
@@ -56,9 +56,9 @@ class Experiment:
         fine_tune: share of the backbone's layers that learn, counted from the output; 0 freezes it.
         normalisation: `frozen` keeps the batch statistics the backbone came with (its scales and offsets still
             learn), `trainable` renews them.
-        optimizer: `adam` (without weight decay), `adamw`, or `sgd` (with momentum 0.9).
+        optimizer: `adam` (without weight decay) or `adamw`.
         learning_rate: the highest rate reached.
-        weight_decay: decoupled weight decay of `adamw` and `sgd`; biases and normalisation are exempt.
+        weight_decay: decoupled weight decay of `adamw`; biases and normalisation are exempt.
         batch_size: faces in a step.
         epochs: passes over the training set at most.
         patience: epochs without a better validation loss after which training stops.

@@ -4,6 +4,7 @@ Nothing is trained: what a row builds on is kept beforehand as if it had been, a
 """
 
 import ast
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +29,7 @@ RESULTS = {"10_full_recipe": "recipe"}  # what a notebook calls a row's experime
 def keep(predictions: Callable) -> Callable[..., None]:
     """Keeps an experiment as if it had been trained, as a row or without one."""
 
-    def write(workspace: Workspace, experiment: Experiment, row: str = "", loss: float = 1.0, error: float = 5) -> None:
+    def write(workspace: Workspace, experiment: Experiment, row: str = "", loss: float = 0.1, error: float = 5) -> None:
         key = workspace.key(experiment)
         for part in ("validation", "test"):
             workspace.store.save_predictions(key, part, predictions(error))
@@ -63,7 +64,8 @@ def _steps(notebook: str, workspace: Workspace) -> dict[str, Any]:
             target = ast.unparse(statement.targets[0]) if isinstance(statement, ast.Assign) else ""
             wanted = target in STEPS | set(RESULTS.values()) and target not in names
             if wanted or isinstance(statement, ast.Import | ast.ImportFrom):
-                exec(compile(ast.Module([statement], []), notebook, "exec"), names)
+                with contextlib.suppress(NameError):  # it needs what is measured: no step on the way
+                    exec(compile(ast.Module([statement], []), notebook, "exec"), names)
     return names
 
 

@@ -1,4 +1,4 @@
-"""The page at the end: a page even without rows, with every figure and the question it answers."""
+"""The page at the end: a page even without rows, with every figure and its caption, and every notebook."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from utkface_mt.experiments.report import last_question, write_report
+from utkface_mt.experiments.report import write_report
 from utkface_mt.plots.evaluation import ladder_chart
 from utkface_mt.plots.style import use_style
 
@@ -19,31 +19,24 @@ def test_a_report_without_rows_is_still_a_page(tmp_path: Path):
     assert "drawn sample faces" in page
 
 
-def test_rows_figures_questions_and_notebooks_are_on_the_page(finished_run: Callable, tmp_path: Path):
+@pytest.mark.parametrize("profile", ["sample", "cpu"])
+def test_rows_figures_captions_and_notebooks_are_on_the_page(profile: str, finished_run: Callable, tmp_path: Path):
     use_style("Agg")
     finished_run(tmp_path, {"03_baseline": 9.0, "05_fine_tune": 6.0})
-    figure = nbformat.v4.new_output("display_data", data={"image/png": PIXEL})
+    caption = "Drawn sample: *who* is in the data."
+    figure = nbformat.v4.new_output("display_data", data={"image/png": PIXEL}, metadata={"caption": caption})
     cells = [
-        nbformat.v4.new_markdown_cell("# 1. Faces\n\n**Question: *Who* is in the data?**"),
+        nbformat.v4.new_markdown_cell("# 1. Faces"),
         nbformat.v4.new_code_cell("grid()", outputs=[figure], execution_count=1),
     ]
     (tmp_path / "notebooks").mkdir()
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "notebooks" / "01_eda.ipynb")
-    page = write_report(tmp_path, "sample", ladder_chart).read_text()
+    for name in ("01_eda.ipynb", "02_split.failed.ipynb"):
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "notebooks" / name)
+    page = write_report(tmp_path, profile, ladder_chart).read_text()
     assert page.count("<figure") == 2  # the ladder, and the notebook's
-    for expected in (PIXEL, "Who is in the data?", 'href="notebooks/01_eda.html"', "9.00 [", "6.00 [", "1. Faces"):
+    for expected in (PIXEL, caption, 'href="notebooks/01_eda.html"', "9.00", "6.00", "1. Faces"):
         assert expected in page
+    assert ("drawn sample faces" in page) is (profile == "sample")
+    assert ("published" in page) is (profile == "cpu")
     assert 'src="http' not in page
     assert (tmp_path / "notebooks" / "01_eda.html").exists()
-
-
-@pytest.mark.parametrize(
-    ("prose", "question"),
-    [
-        ("What is it? A face. Whose face is *this*?\n\nNobody's.", "Whose face is this?"),
-        ("No question.", ""),
-        ("## Where it errs: for whom?", "For whom?"),
-    ],
-)
-def test_the_last_question_is_found_without_its_marks(prose: str, question: str):
-    assert last_question(prose) == question

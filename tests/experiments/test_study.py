@@ -1,6 +1,7 @@
 """The study by command: the one that notebook 05 opens, of valid experiments, by one worker at least."""
 
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,21 +10,30 @@ import pytest
 from rich.console import Console
 
 from utkface_mt.config import Experiment, Settings
+from utkface_mt.experiments.results import Result
 from utkface_mt.experiments.study import fine_tune_study, search_with_workers
-from utkface_mt.experiments.workspace import open_workspace
+from utkface_mt.experiments.workspace import Workspace, open_workspace
 from utkface_mt.training.search import START, suggest
 from utkface_mt.util.errors import UserError
 
 
 @pytest.mark.slow
-def test_the_command_gives_the_study_that_the_notebook_opens(faces_folder: Path, tmp_path: Path):
-    settings = Settings(data=str(faces_folder), limit=100, epochs=1, trials=1, runs=str(tmp_path))
+def test_the_command_gives_the_study_that_the_notebook_opens(
+    workspace: Workspace, predictions: Callable, tmp_path: Path
+):
+    """The first trial is kept beforehand as if it had been trained: the worker, a process of its own, finds it."""
+    settings = replace(workspace.settings, epochs=1, trials=1, runs=str(tmp_path))
+    opened = open_workspace(settings)
+    trial = replace(opened.start, **START)
+    key = opened.key(trial)
+    opened.store.save_predictions(key, "validation", predictions(5.0))
+    opened.store.save(Result(key, trial, "sample", [{"val_loss": 0.25}], 1.0))
     console = Console(file=io.StringIO(), record=True, width=200)
     study = search_with_workers(settings, 1, console)
-    workspace = open_workspace(settings)
-    notebooks = fine_tune_study(workspace, replace(workspace.start, fine_tune=1.0))
+    assert study.best_value == 0.25
+    notebooks = fine_tune_study(opened, replace(opened.start, fine_tune=1.0))
     assert [trial.params for trial in notebooks.trials] == [trial.params for trial in study.trials] == [START]
-    assert "trial 0: validation loss" in console.export_text()
+    assert "trial 0: validation loss 0.2500" in console.export_text()
 
 
 def test_workers_are_counted_from_one():

@@ -32,7 +32,7 @@ def test_the_one_kernel_update_gives_the_numbers_of_keras(name: str):
     assert not np.allclose(weights[0], start, rtol=1e-3)
 
 
-@pytest.mark.parametrize(("name", "decays"), [("adam", False), ("adamw", True), ("sgd", True)])
+@pytest.mark.parametrize(("name", "decays"), [("adam", False), ("adamw", True)])
 def test_decay_shrinks_kernels_and_spares_biases(name: str, decays: bool):
     optimizer = build_optimizer(name, 0.1, weight_decay=0.5)
     kernel, bias = (keras.Variable(np.ones(3, np.float32), name=part) for part in ("kernel", "bias"))

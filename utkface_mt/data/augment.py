@@ -52,17 +52,13 @@ def augment_pictures(pictures: tf.Tensor, draws: tf.Tensor, strength: Strength) 
     return _erase(pictures, draws, strength) if strength.erase else pictures
 
 
-def _signed(draws: tf.Tensor, column: int) -> tf.Tensor:
-    return 2 * draws[:, column] - 1
-
-
 def _move(pictures: tf.Tensor, draws: tf.Tensor, strength: Strength) -> tf.Tensor:
     """Mirror, turn, zoom and shift as one transform about the centre; what comes into view is black."""
-    size = pictures.shape[1]
-    angle = _signed(draws, 0) * strength.turn * math.pi / 180
-    scale = 1 / (1 + _signed(draws, 1) * strength.zoom)
+    size, signed = pictures.shape[1], 2 * draws - 1
+    angle = signed[:, 0] * strength.turn * math.pi / 180
+    scale = 1 / (1 + signed[:, 1] * strength.zoom)
     mirror = tf.where(draws[:, 2] < 0.5, -1.0, 1.0)
-    shift_x, shift_y = (_signed(draws, column) * strength.shift * size for column in (3, 4))
+    shift_x, shift_y = (signed[:, column] * strength.shift * size for column in (3, 4))
     cosine, sine, centre = scale * tf.cos(angle), scale * tf.sin(angle), (size - 1) / 2
     a, b, d, e = mirror * cosine, -mirror * sine, sine, cosine
     c = centre - a * (centre + shift_x) - b * (centre + shift_y)
@@ -80,15 +76,12 @@ def _move(pictures: tf.Tensor, draws: tf.Tensor, strength: Strength) -> tf.Tenso
 
 def _recolour(pictures: tf.Tensor, draws: tf.Tensor, strength: Strength) -> tf.Tensor:
     """Saturation, contrast and brightness as one affine map of the colours of each picture."""
-
-    def factor(column: int, reach: float) -> tf.Tensor:
-        return (1 + _signed(draws, column) * reach)[:, None, None, None]
-
+    signed = (2 * draws - 1)[:, :, None, None, None]
     grey = tf.reduce_mean(pictures, axis=3, keepdims=True)
-    pictures = grey + (pictures - grey) * factor(5, strength.saturation)
+    pictures = grey + (pictures - grey) * (1 + signed[:, 5] * strength.saturation)
     middle = tf.reduce_mean(grey, axis=[1, 2], keepdims=True)
-    pictures = middle + (pictures - middle) * factor(6, strength.contrast)
-    pictures += (_signed(draws, 7) * strength.brightness)[:, None, None, None]
+    pictures = middle + (pictures - middle) * (1 + signed[:, 6] * strength.contrast)
+    pictures += signed[:, 7] * strength.brightness
     return tf.clip_by_value(pictures, 0.0, 255.0)
 
 

@@ -93,21 +93,16 @@ def training_batches(
 def prediction_batches(
     source: np.ndarray, rows: np.ndarray, *, batch_size: int = 64, flip: bool = False
 ) -> tf.data.Dataset:
-    """Batches for prediction, in the order of `rows`.
-
-    Args:
-        source: as for `training_batches`.
-        rows: positions in `source`.
-        batch_size: faces in a batch.
-        flip: mirrors the pictures.
+    """Batches for prediction, in the order of `rows`, whose arguments are those of `training_batches`.
 
     Yields:
-        float32 `[batch, ...]`.
+        float32 `[batch, ...]`; with `flip` the mirror images.
     """
 
     def batch(members: tf.Tensor) -> tf.Tensor:
-        load, kind = lambda positions: np.asarray(source[positions]), tf.as_dtype(source.dtype)
-        inputs = tf.numpy_function(load, [members], kind, stateful=False)
+        inputs = tf.numpy_function(
+            lambda positions: np.asarray(source[positions]), [members], tf.as_dtype(source.dtype), stateful=False
+        )
         inputs = tf.cast(tf.ensure_shape(inputs, (None, *source.shape[1:])), tf.float32)
         return tf.reverse(inputs, axis=[2]) if flip else inputs
 

@@ -33,21 +33,13 @@ FACE_TABLE = pa.DataFrameSchema(
 
 @dataclass(frozen=True)
 class Dataset:
-    """Faces and where they lie.
+    """Faces and where they lie."""
 
-    Attributes:
-        folder: the folder of pictures; never written to.
-        fingerprint: digest of the content (names and bytes), the key of everything derived from it.
-        faces: the usable faces, checked against `FACE_TABLE`.
-        quarantined: files that are not used, with columns `path` and `problem`.
-        storage: folder for what is derived from this dataset.
-    """
-
-    folder: Path
-    fingerprint: str
-    faces: pd.DataFrame
-    quarantined: pd.DataFrame
-    storage: Path
+    folder: Path  # of the pictures; never written to
+    fingerprint: str  # digest of the content (names and bytes), the key of everything derived from it
+    faces: pd.DataFrame  # the usable faces, checked against `FACE_TABLE`
+    quarantined: pd.DataFrame  # files that are not used, with columns `path` and `problem`
+    storage: Path  # for what is derived from this dataset
 
 
 def open_dataset(source: str, storage: Path, progress: Callable[[str], Callable | None] | None = None) -> Dataset:
@@ -95,10 +87,7 @@ def _write(table: pd.DataFrame, greys: np.ndarray, storage: Path, source: str) -
 
 
 def data_report(dataset: Dataset) -> dict[str, Any]:
-    """What the data report says, fit for JSON.
-
-    Conflicting groups are groups of byte-identical files whose labels differ.
-    """
+    """What the data report says, fit for JSON; conflicting groups are byte-identical files whose labels differ."""
     faces = dataset.faces
     identical = faces[faces.duplicated("sha256", keep=False)].groupby("sha256")
     clusters = faces["cluster"].value_counts()

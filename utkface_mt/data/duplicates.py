@@ -2,8 +2,10 @@
 
 Two faces are near-duplicates if their 64-bit DCT hashes differ in at most `MOST_BITS` bits and their 32 x 32 grey
 pictures correlate above `LEAST_CORRELATION`: the hash finds candidates fast (24,000 faces take seconds), the
-correlation throws out the chance hits. Clusters are the connected components, byte-identical files joined. The hash is the perceptual hash of Zauner, "Implementation and Benchmarking of Perceptual Image
-Hash Functions" (2010): signs of the 8 x 8 lowest frequencies against their median.
+correlation throws out the chance hits. Clusters are the connected components, byte-identical files joined.
+
+The hash is that of Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (2010): signs of the
+8 x 8 lowest frequencies against their median.
 """
 
 import numpy as np
@@ -18,28 +20,14 @@ _BLOCK = 512
 
 
 def perceptual_hashes(greys: np.ndarray) -> np.ndarray:
-    """Hashes grey pictures so that similar pictures differ in few bits.
-
-    Args:
-        greys: uint8 `[n, 32, 32]`.
-
-    Returns:
-        uint64 `[n]`.
-    """
+    """Hashes grey pictures, uint8 `[n, 32, 32]`, so that similar ones differ in few bits: uint64 `[n]`."""
     low = dctn(greys.astype(np.float32), axes=(1, 2))[:, :8, :8].reshape(len(greys), 64)
     bits = low > np.median(low, axis=1, keepdims=True)
     return np.packbits(bits, axis=1).view(np.uint64).ravel()
 
 
 def near_duplicate_pairs(greys: np.ndarray) -> np.ndarray:
-    """Finds all pairs of near-duplicates.
-
-    Args:
-        greys: uint8 `[n, 32, 32]`.
-
-    Returns:
-        int64 `[pairs, 2]`, the smaller position first.
-    """
+    """All pairs of near-duplicates among `greys`, uint8 `[n, 32, 32]`: int64 `[pairs, 2]`, the smaller first."""
     hashes = perceptual_hashes(greys)
     flat = greys.reshape(len(greys), -1).astype(np.float32)
     flat -= flat.mean(axis=1, keepdims=True)

@@ -1,7 +1,6 @@
 """From what the user named (sample, folder, archive, kaggle) to a folder of pictures on disk.
 
-The source is only read. An archive is extracted once, under the digest of its bytes, into a temporary folder that is
-renamed when it is whole.
+The source is only read. An archive is extracted once, whole or not at all, under the digest of its bytes.
 """
 
 import errno
@@ -30,6 +29,7 @@ CLASHES = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR)  # a member is file and fo
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
 FEWEST_ON_KAGGLE = 23_000  # faces: the published set has 23,708
 MOST_MEMBERS = 500_000
+TOO_MANY = "{} holds more than {} files: it is no UTKFace."
 MOST_BYTES = 8 * 1024**3
 MOST_RATIO = 200  # a JPEG hardly shrinks in an archive: what grows more than this is no picture
 
@@ -42,7 +42,7 @@ def fetch(source: str, storage: Path, progress: Progress | None = None) -> Path:
     Args:
         source: `sample`, `kaggle`, or the path of a folder, `.zip` or `.tar.gz`.
         storage: folder for what must be made first (drawn, extracted).
-        progress: called with (done, total) during long work.
+        progress: called with (done, total).
 
     Raises:
         UserError: if the source does not exist, is no archive, holds no picture or is unsafe to extract.
@@ -135,7 +135,8 @@ def _safe(name: str, archive: Path) -> Path:
 
 def _zip_members(archive: Path) -> Iterator[tuple[str, int, int, IO[bytes]]]:
     with zipfile.ZipFile(archive) as container:
-        _check_count(len(container.infolist()), archive)
+        if len(container.infolist()) > MOST_MEMBERS:
+            raise UserError(TOO_MANY.format(archive, MOST_MEMBERS))
         infos = [info for info in container.infolist() if _is_picture(info.filename)]
         for info in infos:
             if stat.S_ISLNK(info.external_attr >> 16):
@@ -149,7 +150,8 @@ def _zip_members(archive: Path) -> Iterator[tuple[str, int, int, IO[bytes]]]:
 def _tar_members(archive: Path) -> Iterator[tuple[str, int, int, IO[bytes]]]:
     with tarfile.open(archive) as container:
         for number, info in enumerate(container, start=1):
-            _check_count(number, archive)
+            if number > MOST_MEMBERS:
+                raise UserError(TOO_MANY.format(archive, MOST_MEMBERS))
             if _is_picture(info.name) and (info.issym() or info.islnk()):
                 raise UserError(f"{archive}: {info.name} is a link; the archive is not used.")
             if info.isfile() and _is_picture(info.name):
@@ -159,11 +161,6 @@ def _tar_members(archive: Path) -> Iterator[tuple[str, int, int, IO[bytes]]]:
             rest -= len(block)
             if rest < 0:
                 raise UserError(f"{archive} goes on without end after its last member; it is not used.")
-
-
-def _check_count(members: int, archive: Path) -> None:
-    if members > MOST_MEMBERS:
-        raise UserError(f"{archive} holds more than {MOST_MEMBERS} files: it is no UTKFace.")
 
 
 def _is_picture(name: str) -> bool:

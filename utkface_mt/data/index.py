@@ -52,8 +52,7 @@ def build_index(
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Reads every picture once.
 
-    The Kaggle download holds the same pictures in up to three folders: a file whose name and bytes were met before
-    is counted once, under its shortest path.
+    Kaggle's download holds them up to three times: equal names with equal bytes count once, under the shortest path.
 
     Args:
         folder: the dataset's folder.

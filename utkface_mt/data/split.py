@@ -26,9 +26,9 @@ def strata(faces: pd.DataFrame) -> pd.Series:
 def assign_parts(faces: pd.DataFrame, seed: int = 0) -> pd.Series:
     """Assigns each face to one of `PARTS`.
 
-    Uses scikit-learn's `StratifiedGroupKFold` with 20 folds (7 where a dataset is too small for that), the group
-    being the near-duplicate cluster and the class the stratum. Strata with fewer faces than folds are joined across
-    race codes, so that at least gender and age group are dealt out evenly.
+    Deals out 20 folds (7 where a dataset is too small for that); the group is the near-duplicate cluster, the class
+    the stratum. Strata with fewer faces than folds are joined across race codes, so that at least gender and age
+    group are even.
 
     Args:
         faces: with columns `age`, `gender`, `race`, `cluster`.
@@ -44,9 +44,7 @@ def assign_parts(faces: pd.DataFrame, seed: int = 0) -> pd.Series:
     largest = int(stratum.value_counts().max()) if len(faces) else 0
     folds = next((count for count in _FOLDS if largest >= count and len(faces) >= 10 * count), None)
     if folds is None:
-        raise UserError(
-            f"{len(faces)} usable faces are too few to split by gender, age group and race; use 300 or more."
-        )
+        raise UserError(f"{len(faces)} usable faces are too few to split by gender, age and race; use 300 or more.")
     part_of_fold = np.repeat(np.arange(len(PARTS)), _FOLDS[folds])
     rare = stratum.map(stratum.value_counts()) < folds  # too few for a share in every fold: race gives way
     stratum = stratum.where(~rare, stratum.str.rsplit(" ", n=1).str[0])
@@ -60,9 +58,7 @@ def assign_parts(faces: pd.DataFrame, seed: int = 0) -> pd.Series:
 
 
 def limit_faces(faces: pd.DataFrame, limit: int, seed: int = 0) -> pd.DataFrame:
-    """Draws `limit` faces that keep the strata: a systematic sample along the faces sorted by stratum.
-
-    Each stratum keeps its share to within one face.
+    """Draws `limit` faces, each stratum to within one face of its share: systematically, in the order of the strata.
 
     Args:
         faces: the face table.

@@ -4,7 +4,9 @@
 measures live.
 """
 
+import math
 import time
+from collections.abc import Callable
 from statistics import median
 from typing import Any
 
@@ -35,21 +37,10 @@ def multiply_adds(model: keras.Model) -> int:
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             total += multiply_adds(layer)
-        elif isinstance(layer, keras.layers.SeparableConv2D):
-            depthwise, pointwise = (
-                int(np.prod(kernel.shape)) for kernel in (layer.depthwise_kernel, layer.pointwise_kernel)
-            )
-            total += (depthwise + pointwise) * _places(layer)
-        elif isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
-            total += int(np.prod(layer.kernel.shape)) * _places(layer)
-        elif isinstance(layer, keras.layers.Dense):
-            total += int(np.prod(layer.kernel.shape))
+        else:  # a kernel is used once at each place of the output; biases and normalisation have one axis
+            kernels = [weight.shape for weight in layer.weights if len(weight.shape) > 1]
+            total += sum(map(math.prod, kernels)) * math.prod(layer.output.shape[1:-1])
     return total
-
-
-def _places(layer: keras.Layer) -> int:
-    """How many output pixels a convolution has."""
-    return int(np.prod(layer.output.shape[1:3]))
 
 
 def measure(title: str, image_size: int, repeats: int = 5) -> dict[str, Any]:
@@ -82,7 +73,7 @@ def measure(title: str, image_size: int, repeats: int = 5) -> dict[str, Any]:
     }
 
 
-def _seconds(step: Any, repeats: int) -> float:
+def _seconds(step: Callable, repeats: int) -> float:
     """The median time of a step after one that warms up (and compiles)."""
     step()
     times = []
@@ -101,8 +92,7 @@ def comparison(live: dict[str, dict[str, Any]], probes: dict[str, dict[str, floa
         probes: title to validation scores of a frozen probe; candidates without one have no weights at hand.
 
     Returns:
-        A row a candidate, ordered by multiply-adds; `source` says `this run` or `reference`, `probe` says which
-        weights or that none are at hand; `age_mae` and `gender_accuracy` are missing there.
+        A row a candidate, ordered by multiply-adds; `source` and `probe` say where cost and scores come from.
     """
     reference = read_json(REFERENCE / "backbones.json")
     rows = {}

@@ -1,8 +1,7 @@
 """Why a prediction came out as it did: LIME and Grad-CAM for one face, and their average over many."""
 
-import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 from lime import lime_image
@@ -13,6 +12,7 @@ from ..model.predict import HEADS, compiled
 from ..util.backend import keras, tf
 
 SEGMENTS = 60  # superpixels of a face: about as large as an eye
+lime_image.tqdm = functools.partial(lime_image.tqdm, disable=True)  # it draws a progress bar without asking
 
 
 def lime_attribution(
@@ -38,31 +38,19 @@ def lime_attribution(
         float32 `[size, size]`: the weight of the superpixel each pixel belongs to.
     """
     explainer = lime_image.LimeImageExplainer(random_state=seed)
-    with _no_progress_bar():
-        explanation = explainer.explain_instance(
-            picture.astype(np.double),
-            _classifier(network, task, age_head),
-            labels=(0,),
-            top_labels=None,
-            hide_color=128,
-            num_samples=samples,
-            batch_size=64,
-            segmentation_fn=lambda image: slic(image / 255, n_segments=SEGMENTS, compactness=12, start_label=0),
-            random_seed=seed,
-        )
+    explanation = explainer.explain_instance(
+        picture.astype(np.double),
+        _classifier(network, task, age_head),
+        labels=(0,),
+        top_labels=None,
+        hide_color=128,
+        num_samples=samples,
+        batch_size=64,
+        segmentation_fn=lambda image: slic(image / 255, n_segments=SEGMENTS, compactness=12, start_label=0),
+        random_seed=seed,
+    )
     weights = dict(explanation.local_exp[0])
     return np.vectorize(lambda segment: weights.get(segment, 0.0), otypes=[np.float32])(explanation.segments)
-
-
-@contextlib.contextmanager
-def _no_progress_bar() -> Iterator[None]:
-    """Silences the progress bar that the released version of lime draws without asking."""
-    original = lime_image.tqdm
-    lime_image.tqdm = functools.partial(original, disable=True)
-    try:
-        yield
-    finally:
-        lime_image.tqdm = original
 
 
 def _classifier(network: keras.Model, task: str, age_head: AgeHead) -> Callable:
@@ -91,29 +79,22 @@ def grad_cam(network: keras.Model, pictures: np.ndarray, task: str, age_head: Ag
         float32 `[n, size, size]`, each map between 0 and 1.
     """
     size = pictures.shape[1]
-    maps = _feature_maps(network, tf.constant(pictures, tf.float32))
+    pixels = tf.constant(pictures, tf.float32)
+    if "rescale" in [layer.name for layer in network.layers]:
+        pixels = network.get_layer("rescale")(pixels)
+    maps = network.get_layer("backbone")(pixels, training=False)
     with tf.GradientTape() as tape:
         tape.watch(maps)
-        explained = _explained(network, maps, task, age_head)
+        output = network.get_layer(task)(network.get_layer("features")(maps))
+        if task == "gender":
+            output = tf.clip_by_value(output, 1e-6, 1 - 1e-6)
+            explained = tf.math.log(output / (1 - output))[:, 0]
+        else:
+            explained = age_head.expected(output)
     weights = tf.reduce_mean(tape.gradient(explained, maps), axis=(1, 2), keepdims=True)
     heat = tf.nn.relu(tf.reduce_sum(weights * maps, axis=3, keepdims=True))
     heat = tf.image.resize(heat, (size, size))[..., 0].numpy()
     return heat / np.maximum(heat.max(axis=(1, 2), keepdims=True), 1e-8)
-
-
-def _feature_maps(network: keras.Model, pictures: tf.Tensor) -> tf.Tensor:
-    names = [layer.name for layer in network.layers]
-    pixels = network.get_layer("rescale")(pictures) if "rescale" in names else pictures
-    return network.get_layer("backbone")(pixels, training=False)
-
-
-def _explained(network: keras.Model, maps: tf.Tensor, task: str, age_head: AgeHead) -> tf.Tensor:
-    features = network.get_layer("features")(maps)
-    output = network.get_layer(task)(features)
-    if task == "gender":
-        output = tf.clip_by_value(output, 1e-6, 1 - 1e-6)
-        return tf.math.log(output / (1 - output))[:, 0]
-    return age_head.expected(output)
 
 
 def mean_face(pictures: np.ndarray) -> np.ndarray:
@@ -128,18 +109,7 @@ def average_grad_cam(network: keras.Model, pictures: np.ndarray, task: str, age_
 
 
 def explain(network: keras.Model, picture: np.ndarray, age_head: AgeHead, samples: int) -> dict[str, np.ndarray]:
-    """LIME and Grad-CAM for one face and both tasks.
-
-    Args:
-        network: the network that answered.
-        picture: as the network sees it, uint8 `[size, size, 3]`.
-        age_head: the network's.
-        samples: changed copies for each LIME explanation.
-
-    Returns:
-        For each method and task a map `[size, size]`: LIME's in years or in probability of female, Grad-CAM's between
-        0 and 1.
-    """
+    """For one face the maps `[size, size]` of both methods and tasks; the arguments are those of `lime_attribution`."""
     maps = {}
     for task in HEADS:
         maps[f"LIME, {task}"] = lime_attribution(network, picture, task, age_head, samples=samples)

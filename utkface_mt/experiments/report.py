@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from .reference import published_rows
 from .results import SAMPLE_NOTE, Result, ResultStore
 
 TEMPLATES = Path(__file__).parent / "templates"
+NOTEBOOK_LINK = re.compile(r"\[([^\]]+)\]\((\d\d_\w+)\.ipynb\)")
+REPOSITORY_LINK = re.compile(r"\[([^\]]+)\]\(\.\./([^)]+)\)")
 LadderChart = Callable[[list[Result], dict[str, dict[str, float]]], Any]
 
 
@@ -128,11 +131,23 @@ def _notebook_page(path: Path) -> NotebookLink:
     target = path.with_suffix(".html")
     notebook = nbformat.read(path, as_version=4)
     if not target.exists() or target.stat().st_mtime < path.stat().st_mtime:
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = _links_of_a_run(cell.source, path.parent)
         exporter = HTMLExporter(template_name="notebook", extra_template_basedirs=[str(TEMPLATES)])
         html, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": path.stem}})
         write_text(target, html)
     title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
     return NotebookLink(path.stem, title, f"notebooks/{target.name}", notebook_figures(notebook))
+
+
+def _links_of_a_run(markdown: str, folder: Path) -> str:
+    """Links as they hold beside the executed notebooks: to their pages; what lies in the repository is named only."""
+
+    def to_page(link: re.Match) -> str:
+        return f"[{link[1]}]({link[2]}.html)" if (folder / f"{link[2]}.ipynb").exists() else link[1]
+
+    return REPOSITORY_LINK.sub(r"\1 (`\2`)", NOTEBOOK_LINK.sub(to_page, markdown))
 
 
 def notebook_figures(notebook: nbformat.NotebookNode) -> list[ReportFigure]:

@@ -15,7 +15,7 @@ from ..model.predict import compute_features, mean_answers
 from ..training.checkpoint import clear_states
 from ..training.fit import History, fit
 from ..training.optimizer import build_optimizer
-from ..training.strategy import for_replicas, get_strategy
+from ..training.strategy import get_strategy
 from ..util.backend import keras
 from ..util.errors import UserError
 from ..util.files import digest, replacing
@@ -159,7 +159,8 @@ def _fit(
 ) -> History:
     """Fits a network, or its heads, as the experiment says."""
     data = workspace.training_data(source)
-    batch_size, rate = for_replicas(workspace.replicas, experiment.batch_size, experiment.learning_rate)
+    batch_size = experiment.batch_size * workspace.replicas
+    rate = experiment.learning_rate * workspace.replicas  # in step with the batch (Goyal et al., arXiv 1706.02677)
     steps = experiment.epochs * -(-len(data.train) // batch_size)
     return fit(
         model,

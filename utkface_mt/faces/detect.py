@@ -25,7 +25,7 @@ from ..util.runtime import stderr_to
 DETECTION_SIDE = 1600  # pixels: the longer side of what the detector sees
 SMALLEST_FACE = 20  # pixels of that: about 1/80 of the photo's longer side
 CONFIDENCE = 0.8
-CONFIDENCE_TURNED = 0.95  # for a face in a photo that was turned to find one
+CONFIDENCE_TURNED = 0.95  # for a face in a photo that is turned since none was found in it
 SURELY_TURNED = 3.0  # log-odds
 PART = 128  # patches that a network of the detector sees at a time
 
@@ -80,17 +80,19 @@ def find_faces(photo: Image.Image, confidence: float = CONFIDENCE, at_least: int
 def locate(photo: Image.Image, confidence: float = CONFIDENCE) -> list[tuple[tuple, np.ndarray, float, int]]:
     """The detector's answers: (box, landmarks, confidence, turn) of each face, as `Face` holds them, in no order.
 
-    Where it finds none, it sees the photo in its other quarter turns.
+    Where it finds none, or most faces are turned, it sees the photo in other quarter turns.
     """
     seen = photo.copy()
     seen.thumbnail((DETECTION_SIDE, DETECTION_SIDE), Image.Resampling.LANCZOS)
     if min(seen.size) < SMALLEST_FACE:
         return []
     found = _detect(seen, confidence)
-    for quarters in () if found else (1, 3, 2):
-        turned = _detect(seen.rotate(90 * quarters, expand=True), max(confidence, CONFIDENCE_TURNED))
-        if turned:
-            found = [_turn_back(face, quarters, seen.size) for face in turned]
+    turns = [face[3] for face in found]
+    most = max(set(turns), key=turns.count, default=0) // 90
+    for quarters in (most,) if most else () if found else (1, 3, 2):
+        again = _detect(seen.rotate(90 * quarters, expand=True), confidence if most else CONFIDENCE_TURNED)
+        if again:
+            found = [_turn_back(face, quarters, seen.size) for face in again]
             break
     scale = np.array(photo.size) / seen.size
     return [(tuple((np.array(box) * np.tile(scale, 2)).tolist()), marks * scale, *rest) for box, marks, *rest in found]

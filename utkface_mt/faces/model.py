@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from ..data.dataset import Dataset
 
-BATCH = 64
+BATCH = 32
 WORTH_COMPILING = 128  # pictures: compiling takes as long as answering about so many without it
 UNCOMPILED_BATCH = 8  # pictures: without it, what all layers give is in memory at once
 PARTS = ("backbone", "heads")

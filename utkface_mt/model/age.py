@@ -19,22 +19,11 @@ DISTRIBUTION_SCALE = 0.1  # brings the distribution's loss to the size of the sq
 class AgeDistributionLoss(keras.losses.Loss):
     """Divergence from a Gaussian around the true age, plus the absolute error of the expected age.
 
-    The sum is scaled so that loss weights mean about the same as with the squared error of standardised ages.
-
-    Label distributions for age: Gao et al., "Age Estimation Using Expectation of Label Distribution Learning",
-    IJCAI 2018.
+    After Gao et al., "Age Estimation Using Expectation of Label Distribution Learning", IJCAI 2018.
     """
 
     def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
-        """The loss of each face.
-
-        Args:
-            y_true: as `AgeHead.targets` gives it for a distribution, `[n, 118]`.
-            y_pred: distributions over `YEARS`, `[n, 117]`.
-
-        Returns:
-            `[n]`.
-        """
+        """The loss of each face, `[n]`, of targets `[n, 118]` and distributions over `YEARS` `[n, 117]`."""
         years = ops.convert_to_tensor(YEARS, y_pred.dtype)
         age, labels = y_true[:, 0], y_true[:, 1:]
         divergence = ops.sum(labels * (ops.log(labels + 1e-7) - ops.log(y_pred + 1e-7)), axis=-1)
@@ -64,10 +53,6 @@ class AgeHead:
         """Measures mean and deviation of the training ages in years; the deviation is at least 1e-6."""
         return cls(kind, decoding, float(np.mean(ages)), max(float(np.std(ages)), 1e-6))
 
-    def standardised(self, years: np.ndarray) -> np.ndarray:
-        """Years in standard units, float32."""
-        return ((np.asarray(years) - self.mean) / self.deviation).astype(np.float32)
-
     def layer(self) -> keras.layers.Layer:
         """The output layer, named `age`: one number, or a share for each of `YEARS`."""
         if self.kind == "distribution":
@@ -75,16 +60,13 @@ class AgeHead:
         return keras.layers.Dense(1, name="age")
 
     def targets(self, ages: np.ndarray) -> np.ndarray:
-        """What the head is trained towards, float32.
-
-        Args:
-            ages: in years, `[n]`.
+        """What the head is trained towards, float32, for ages in years, `[n]`.
 
         Returns:
             `[n, 1]` in standard units; for a distribution `[n, 118]`, the age in years and then a Gaussian around it.
         """
         if self.kind == "regression":
-            return self.standardised(ages)[:, None]
+            return ((np.asarray(ages) - self.mean) / self.deviation).astype(np.float32)[:, None]
         scores = np.exp(-0.5 * ((YEARS - np.asarray(ages)[:, None]) / LABEL_DEVIATION) ** 2)
         return np.column_stack([ages, scores / scores.sum(axis=1, keepdims=True)]).astype(np.float32)
 
@@ -93,14 +75,10 @@ class AgeHead:
         return AgeDistributionLoss() if self.kind == "distribution" else keras.losses.MeanSquaredError()
 
     def start(self, model: keras.Model, ages: np.ndarray) -> None:
-        """Lets an untrained distribution answer with the training ages' own distribution.
+        """Lets an untrained distribution, in a network or its heads, answer with the training ages' own distribution.
 
         A regression head starts at the mean by itself, since ages are standardised; without this, a distribution
         would spend its first epochs on learning that nobody is 110.
-
-        Args:
-            model: a network or its heads.
-            ages: the training ages in years.
         """
         from scipy.ndimage import gaussian_filter1d
 
@@ -117,11 +95,7 @@ class AgeHead:
         return ops.sum(outputs * ops.convert_to_tensor(YEARS, outputs.dtype), axis=1)
 
     def decode(self, outputs: keras.KerasTensor) -> keras.KerasTensor:
-        """The answer in years, `[n]`, within 1 and 116, in operations that every exported runtime has.
-
-        Args:
-            outputs: of the layer, `[n, 1]` or `[n, 117]`.
-        """
+        """The answer in years, `[n]`, within 1 and 116, in operations that every exported runtime has."""
         by_median = self.kind == "distribution" and self.decoding == "median"
         years = _median(outputs) if by_median else self.expected(outputs)
         return ops.clip(years, float(YOUNGEST), float(OLDEST))

@@ -40,14 +40,9 @@ def get_backbone(name: str) -> Backbone:
 def build_backbone(
     name: str, width: float, image_size: int | None, weights: str, path: Path | None = None
 ) -> keras.Model:
-    """Builds a backbone without its classifier and loads its weights.
+    """Builds a backbone, a key of `BACKBONES`, without its classifier and loads its weights.
 
-    Args:
-        name: key of `BACKBONES`.
-        width: width multiplier, where the backbone has one.
-        image_size: side of the pictures in pixels; None for any.
-        weights: an identity as `weights_identity` gives it.
-        path: the file behind the identity, if it is one of a file.
+    Args: as for `utkface_mt.model.network.build_network`; `path` is its `weights_path`.
 
     Returns:
         A model from `[n, image_size, image_size, 3]` to a feature map `[n, h, w, channels]`, named `backbone`.

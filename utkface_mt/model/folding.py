@@ -5,11 +5,9 @@ While the statistics stay as they are, a normalisation is only a scale and an of
 since the scale touches the few numbers of a kernel instead of every pixel, and so does its gradient; both go on
 learning. This is the folding known from inference (Jacob et al., CVPR 2018, section 3.2), done afresh in each step.
 
-The layers have the names of Keras' own classes because `.weights.h5` files name layers by their class, and they hold
-the same variables: weights of either model fit the other.
-
-Calling a nested model with `training=False` is not enough to freeze it: Keras 3 hands the outer model's
-`training=True` down to every layer of a functional model. So the layers themselves are exchanged.
+The layers have the names and variables of Keras' own classes, since `.weights.h5` files name layers by their class:
+weights of either model fit the other. The layers themselves are exchanged because calling a nested model with
+`training=False` does not freeze it: Keras 3 hands the outer model's `training=True` down to every layer.
 """
 
 import weakref
@@ -126,7 +124,7 @@ def _only_neighbours(model: keras.Model) -> list[tuple[keras.Layer, keras.Layer]
     for layer in model.layers:
         for tensor in keras.tree.flatten(layer.input):
             users.setdefault(id(tensor), []).append(layer)
-    pairs = [(layer, users[id(layer.output)]) for layer in model.layers]
+    pairs = [(layer, users.get(id(layer.output), [])) for layer in model.layers]
     return [
         (layer, after[0]) for layer, after in pairs if len(after) == 1 and after[0] and after[0].input is layer.output
     ]

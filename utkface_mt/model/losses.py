@@ -19,24 +19,14 @@ def loss_weights(gender_share: float) -> dict[str, float]:
 
 
 def targets(ages: np.ndarray, genders: np.ndarray, age_head: AgeHead) -> dict[str, np.ndarray]:
-    """The targets of each head, float32: `age` as `AgeHead.targets` gives it, `gender` codes `[n, 1]`.
-
-    Args:
-        ages: in years, `[n]`.
-        genders: codes 0 and 1, `[n]`.
-        age_head: knows the targets of ages.
-    """
+    """The targets of each head, float32: `age` as `AgeHead.targets` gives it, `gender` codes `[n, 1]`."""
     return {"age": age_head.targets(ages), "gender": np.asarray(genders, np.float32)[:, None]}
 
 
 def balanced_weights(codes: np.ndarray) -> np.ndarray:
-    """Weights that give every class the same total, clipped at `LARGEST_WEIGHT` and then scaled to a mean of one.
+    """Weights, float32 `[n]`, that give every class of `codes` `[n]` the same total.
 
-    Args:
-        codes: class codes, `[n]`.
-
-    Returns:
-        float32 `[n]`.
+    They are clipped at `LARGEST_WEIGHT` and then scaled to a mean of one.
     """
     classes, members, counts = np.unique(codes, return_inverse=True, return_counts=True)
     weights = np.minimum(len(codes) / (len(classes) * counts), LARGEST_WEIGHT)[members]
@@ -44,11 +34,6 @@ def balanced_weights(codes: np.ndarray) -> np.ndarray:
 
 
 def sample_weights(genders: np.ndarray, kind: str) -> dict[str, np.ndarray]:
-    """The weight of each face in each head's loss, float32 `[n]`; only the gender loss is ever balanced.
-
-    Args:
-        genders: codes 0 and 1, `[n]`.
-        kind: `none` or `balanced`.
-    """
+    """Each face's weight in each head's loss, float32 `[n]`; if `kind` is `balanced`, only gender's is, else none."""
     even = np.ones(len(genders), np.float32)
     return {"age": even, "gender": balanced_weights(genders) if kind == "balanced" else even}

@@ -1,6 +1,5 @@
 """Where a backbone's weights come from: named sets, files, and those that come with the package."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -50,28 +49,23 @@ def _check_weights_file(path: Path) -> None:
         with h5py.File(path) as file:
             if "model_config" in file.attrs:
                 raise UserError(f"{path} holds a whole model in the old format. {ONLY_NUMBERS}")
-            outside = next(_references(file), "")
+            outside = file.visititems_links(_if_external) or file.visititems(_if_stored_elsewhere)
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise UserError(f"{path} is no HDF5 file of weights, or it is damaged. {ONLY_NUMBERS}") from error
     if outside:
         raise UserError(f"{path} takes {outside!r} from another file; it is not used. {ONLY_NUMBERS}")
 
 
-def _references(group: h5py.Group) -> Iterator[str]:
-    """The names of all members whose content lies in another file."""
-    for name in group:
-        if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
-            yield f"{group.name}/{name}"
-        elif isinstance(member := group.get(name), h5py.Group):
-            yield from _references(member)
-        elif isinstance(member, h5py.Dataset) and (member.external or member.is_virtual):
-            yield member.name
+def _if_external(name: str, link: object) -> str | None:
+    return name if isinstance(link, h5py.ExternalLink) else None
+
+
+def _if_stored_elsewhere(name: str, item: h5py.HLObject) -> str | None:
+    return name if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual) else None
 
 
 def bundled_path(backbone: str, width: float) -> Path:
     """The weights that come with the package for a backbone; a `UserError` if there are none for it."""
     if (backbone, width) not in _BUNDLED:
-        raise UserError(
-            f"No weights are bundled for {backbone} at width {width:g}. Use imagenet, or a path of a .weights.h5 file."
-        )
+        raise UserError(f"No weights are bundled for {backbone} at width {width:g}. Give imagenet or a .weights.h5.")
     return _BUNDLED[backbone, width]

@@ -23,12 +23,8 @@ class Checkpoints(keras.callbacks.Callback):
     """
 
     def __init__(self, folder: Path, patience: int, plateau: keras.callbacks.ReduceLROnPlateau | None = None) -> None:
-        """Prepares; `restore` then continues an earlier run if there is one.
-
-        Args:
-            folder: where the state is kept.
-            patience: epochs without a lower validation loss after which training stops.
-            plateau: the callback whose counters belong to the state.
+        """Takes where the state is kept, the epochs without a lower validation loss after which training stops, and
+        the callback whose counters belong to the state.
         """
         super().__init__()
         self.folder, self.patience, self.plateau = folder, patience, plateau
@@ -58,7 +54,11 @@ class Checkpoints(keras.callbacks.Callback):
                 with np.load(path) as saved:
                     state = json.loads(str(saved["state"]))
                     values = [saved[f"v{number}"] for number in range(len(saved.files) - 1)]
-                _assign(model, values)
+                variables = _variables(model)
+                if len(variables) != len(values):
+                    raise ValueError(f"it holds {len(values)} variables, the model has {len(variables)}")
+                for variable, value in zip(variables, values, strict=True):
+                    variable.assign(value)
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
                 print(f"Checkpoint {path.name} is damaged ({error}); training goes on from the one before it.")
                 continue
@@ -69,8 +69,7 @@ class Checkpoints(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Restores the plateau counters, which Keras resets here."""
         if self.plateau is not None:
-            for name, value in self._plateau_state.items():
-                setattr(self.plateau, name, value)
+            vars(self.plateau).update(self._plateau_state)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Starts the epoch's clock."""
@@ -94,13 +93,11 @@ class Checkpoints(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def _save(self, epoch: int) -> None:
-        counters = {}
-        if self.plateau is not None:
-            counters = {name: getattr(self.plateau, name) for name in ("wait", "best", "cooldown_counter")}
-        state = {"history": self.history, "plateau": {name: float(value) for name, value in counters.items()}}
+        counters = ("wait", "best", "cooldown_counter") if self.plateau is not None else ()
+        plateau = {name: float(getattr(self.plateau, name)) for name in counters}
         values = {f"v{number}": value.numpy() for number, value in enumerate(_variables(self.model))}
         with replacing(self.folder / f"epoch-{epoch:04d}.npz") as temporary:
-            np.savez(temporary, state=json.dumps(state), **values)
+            np.savez(temporary, state=json.dumps({"history": self.history, "plateau": plateau}), **values)
         for old in sorted(self.folder.glob("epoch-*.npz"))[:-KEPT]:
             old.unlink()
         write_json(self.folder / "history.json", self.history)
@@ -129,11 +126,3 @@ def clear_states(folder: Path) -> None:
 def _variables(model: keras.Model) -> list:
     """Everything a step changes: weights, then the optimiser's variables (random layers' counters among the former)."""
     return [*model.variables, *model.optimizer.variables]
-
-
-def _assign(model: keras.Model, values: list[np.ndarray]) -> None:
-    variables = _variables(model)
-    if len(variables) != len(values):
-        raise ValueError(f"it holds {len(values)} variables, the model has {len(variables)}")
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)

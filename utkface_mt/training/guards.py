@@ -10,8 +10,6 @@ from ..util.errors import TrainingDivergedError, UserError
 
 NAMED_FILES = 5  # of those involved are named in a message
 
-FilesOf = Callable[[int, int], list[str]]
-
 
 def check_labels(ages: np.ndarray, genders: np.ndarray, files: list[str]) -> None:
     """Refuses labels that no face has.
@@ -37,16 +35,10 @@ def check_labels(ages: np.ndarray, genders: np.ndarray, files: list[str]) -> Non
 class StopBadTraining(keras.callbacks.Callback):
     """Stops after the first batch whose loss is not a number, and after a first batch from which nothing is learnt."""
 
-    def __init__(self, files_of: FilesOf) -> None:
-        """Prepares.
-
-        Args:
-            files_of: the files of a batch, given the numbers of epoch and batch, both from 0 on.
-        """
+    def __init__(self, files_of: Callable[[int, int], list[str]]) -> None:
+        """Takes what gives the files of a batch, from the numbers of epoch and batch, both from 0 on."""
         super().__init__()
-        self._files_of = files_of
-        self._epoch = 0
-        self._first = True
+        self._files_of, self._epoch, self._first = files_of, 0, True
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Notes where the run is."""
@@ -62,17 +54,12 @@ class StopBadTraining(keras.callbacks.Callback):
             )
         if self._first:
             self._first = False
-            if not _has_gradients(self.model.optimizer):
+            averages = self.model.optimizer._momentums  # of the gradients so far
+            if not any(np.any(average.numpy()) for average in averages):
                 raise UserError(
                     "Nothing is learnt: all gradients of the first batch are zero, or no layer is trainable. Its "
                     f"faces: {named(self._files_of(self._epoch, batch))}. Check the loss weights and fine_tune."
                 )
-
-
-def _has_gradients(optimizer: keras.optimizers.Optimizer) -> bool:
-    """Whether any gradient so far was not zero: an optimiser's momentum is an average of them."""
-    momentums = getattr(optimizer, "_momentums", None) or getattr(optimizer, "momentums", None) or []
-    return any(np.any(keras.ops.convert_to_numpy(momentum)) for momentum in momentums)
 
 
 def named(files: list[str]) -> str:

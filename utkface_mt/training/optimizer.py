@@ -56,19 +56,16 @@ def build_optimizer(
     """Builds an optimiser; the cosine schedule lives in its learning rate.
 
     Args:
-        name: `adam` (without weight decay), `adamw`, or `sgd` (with momentum 0.9).
+        name: `adam` (without weight decay) or `adamw`.
         learning_rate: the highest rate reached.
-        weight_decay: decoupled weight decay of `adamw` and `sgd`; biases and normalisation are exempt.
+        weight_decay: decoupled weight decay of `adamw`; biases and normalisation are exempt.
         scheduler: `constant`, `plateau` (which `plateau_callback` does) or `cosine`.
         steps: batches of the whole training, for `cosine`.
     """
     rate = cosine_schedule(learning_rate, steps) if scheduler == "cosine" else learning_rate
     if name == "adam":
         return Adam(rate)
-    if name == "adamw":
-        optimizer = AdamW(rate, weight_decay=weight_decay)
-    else:
-        optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=weight_decay)
+    optimizer = AdamW(rate, weight_decay=weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 

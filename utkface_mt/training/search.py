@@ -6,6 +6,7 @@ worker elsewhere gave no sign of life for `GRACE_SECONDS`. A journal file knows 
 another machine waits for that machine.
 """
 
+import contextlib
 import datetime
 import os
 import platform
@@ -27,12 +28,11 @@ from ..util.backend import keras
 from ..util.errors import TrainingDivergedError, UserError
 from .fit import History
 
-MONITOR = "val_loss"
 POLL_SECONDS = 1.0  # between looks at whether another worker has finished the last trial, or died
 HEARTBEAT_SECONDS = 60
 GRACE_SECONDS = 300
 JOURNAL = "journal:"
-_STARTING = datetime.timedelta(seconds=60)  # how long a trial may run before it says whose it is
+STARTING = datetime.timedelta(seconds=60)  # how long a trial may run before it says whose it is
 
 Objective = Callable[[dict[str, Any], list[keras.callbacks.Callback]], History]
 
@@ -72,9 +72,8 @@ def search(
 ) -> optuna.Study:
     """Works on a study until it has `trials` finished trials, going on with what is there.
 
-    The objective is the lowest validation loss of a trial; the test set plays no part. Trials are drawn by the
-    tree-structured Parzen estimator and cut short by the median pruner. Other workers may call this at the same
-    time with the same storage and name; each trial is run by one of them.
+    A trial is judged by its lowest validation loss; the test set plays no part. Other workers may call this at the
+    same time with the same storage and name; each trial is run by one of them.
 
     Args:
         objective: trains with hyperparameters, as `suggest` draws them, and further callbacks, and returns the history.
@@ -82,28 +81,25 @@ def search(
         trials: how many trials are to be finished in all; several workers may finish one or two more.
         name: the study's.
         seed: of the sampler. Workers that share a study give none, so that they draw different trials.
-
-    Returns:
-        The study; `best_parameters` reads its result.
     """
     study = open_study(storage, trials, name, seed)
 
     def run_trial(trial: optuna.Trial) -> float:
-        sign(trial)
         from optuna_integration import KerasPruningCallback  # after `backend`, which imports TensorFlow quietly
 
-        pruning = KerasPruningCallback(trial, MONITOR)
+        worker = {"host": platform.node(), "process": os.getpid(), "started": psutil.Process().create_time()}
+        trial.set_user_attr("worker", worker)
         try:
-            history = objective(suggest(trial), [pruning])
+            history = objective(suggest(trial), [KerasPruningCallback(trial, "val_loss")])
         except TrainingDivergedError as error:
             raise optuna.TrialPruned(str(error)) from error
         except KeyboardInterrupt:
             study.enqueue_trial(trial.params)  # Optuna marks it as failed
             raise
-        return min(epoch[MONITOR] for epoch in history)
+        return min(epoch["val_loss"] for epoch in history)
 
     while (finished := len(finished_trials(study))) < trials:
-        requeue_orphans(study)
+        _requeue_orphans(study)
         if finished + len(running_trials(study)) < trials:
             study.optimize(run_trial, n_trials=1)
         else:
@@ -112,13 +108,10 @@ def search(
 
 
 def open_study(storage: str, trials: int, name: str, seed: int | None = None) -> optuna.Study:
-    """Opens a study, or founds it with `START` as its first trial.
+    """Opens a study, or founds it with `START` as its first trial; the arguments are those of `search`.
 
-    Args:
-        storage: as for `open_storage`.
-        trials: how many are planned; the first third is drawn at random.
-        name: the study's.
-        seed: of the sampler.
+    A third of the `trials` is drawn at random, the others by the tree-structured Parzen estimator; the median pruner
+    cuts them short.
     """
     study = optuna.create_study(
         study_name=name,
@@ -185,37 +178,21 @@ def running_trials(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(states=(TrialState.RUNNING,))
 
 
-def sign(trial: optuna.Trial) -> None:
-    """Writes into a trial that this process runs it."""
-    worker = {"host": platform.node(), "process": os.getpid(), "started": psutil.Process().create_time()}
-    trial.set_user_attr("worker", worker)
-
-
-def requeue_orphans(study: optuna.Study) -> int:
+def _requeue_orphans(study: optuna.Study) -> None:
     """Marks the trials of this machine's dead workers as failed and queues their points again.
 
     To be called between trials: one that this very process seems to be running was interrupted.
-
-    Returns:
-        How many there were.
     """
-    count = 0
-    for trial in running_trials(study):
-        if not _is_orphan(trial):
-            continue
-        try:
+    for trial in filter(_is_orphan, running_trials(study)):
+        with contextlib.suppress(ValueError, optuna.exceptions.UpdateFinishedTrialError):  # another worker was faster
             study.tell(trial.number, state=TrialState.FAIL)
-        except (ValueError, optuna.exceptions.UpdateFinishedTrialError):
-            continue  # another worker was faster
-        study.enqueue_trial(trial.params)
-        count += 1
-    return count
+            study.enqueue_trial(trial.params)
 
 
 def _is_orphan(trial: FrozenTrial) -> bool:
     worker = trial.user_attrs.get("worker")
     if worker is None:
-        return datetime.datetime.now() - trial.datetime_start > _STARTING
+        return datetime.datetime.now() - trial.datetime_start > STARTING
     if worker["host"] != platform.node():
         return False
     if worker["process"] == os.getpid():

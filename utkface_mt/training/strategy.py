@@ -26,17 +26,3 @@ def get_strategy(name: str) -> tf.distribute.Strategy:
     if len(devices) == 1:
         return tf.distribute.OneDeviceStrategy(devices[0].name)
     return tf.distribute.MirroredStrategy([device.name for device in devices])
-
-
-def for_replicas(replicas: int, batch_size: int, learning_rate: float) -> tuple[int, float]:
-    """Scales batch and learning rate with the number of devices (Goyal et al., arXiv 1706.02677).
-
-    Args:
-        replicas: how many devices there are.
-        batch_size: as it is meant for one device.
-        learning_rate: as it is meant for one device.
-
-    Returns:
-        A batch of `replicas` times as many faces, and a rate that is as many times higher.
-    """
-    return batch_size * replicas, learning_rate * replicas

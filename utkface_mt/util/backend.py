@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 from .runtime import stderr_to
 
-
 HIDDEN = ("IPython", "matplotlib", "pandas", "scipy", "sklearn")
 
 

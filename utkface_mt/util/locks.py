@@ -41,7 +41,7 @@ def holding(path: Path, work: str, waiting: Callable[[str], None] | None = None)
             )
         waiting(f"{_holder(path)}; waiting for it.")
         lock = _acquire(path, -1)
-    described = _description(path)
+    described = path.with_suffix(".json")
     try:
         write_json(described, {"process": os.getpid(), "work": work, "since": time.strftime("%Y-%m-%d %H:%M:%S")})
         yield
@@ -56,7 +56,7 @@ def left_behind(path: Path) -> str:
     if lock is None:
         return ""
     lock.release()
-    return _holder(path) if _description(path).exists() else ""
+    return _holder(path) if path.with_suffix(".json").exists() else ""
 
 
 def join_run(folder: Path) -> None:
@@ -107,14 +107,10 @@ def _acquire(path: Path, seconds: float) -> FileLock | None:
     return lock
 
 
-def _description(path: Path) -> Path:
-    return path.with_suffix(".json")
-
-
 def _holder(path: Path) -> str:
     """Who holds a lock, in words."""
     try:
-        holder = json.loads(_description(path).read_text(encoding="utf-8"))
+        holder = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         return f"Process {holder['process']} has been {holder['work']} since {holder['since']}"
     except (OSError, ValueError, KeyError, TypeError):
         return f"Another process holds {path.name}"

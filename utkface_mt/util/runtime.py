@@ -16,11 +16,7 @@ LIBRARIES = ("tensorflow", "keras", "numpy", "scikit-learn", "optuna")
 
 @contextlib.contextmanager
 def stderr_to(path: Path | str) -> Iterator[None]:
-    """Appends everything written to file descriptor 2 to a file while the block runs, child processes included.
-
-    Args:
-        path: the file; `os.devnull` forgets it all.
-    """
+    """Appends all that is written to file descriptor 2 to a file, child processes' words included; or `os.devnull`."""
     try:
         kept = os.dup(2)
     except OSError:  # a program without a console may have no standard error

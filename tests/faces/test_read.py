@@ -1,0 +1,99 @@
+"""Pictures are read upright and in their true colours whatever their file is like."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from utkface_mt.drawn_faces.photo import drawn_photo
+from utkface_mt.faces.read import LONGEST_SIDE, list_photos, read_photo
+from utkface_mt.util.errors import UserError
+
+
+def test_photos_are_read_upright_in_rgb_and_not_larger_than_needed(photos: Path):
+    three = np.asarray(drawn_photo(3, (1200, 800)), float)
+    for name in ("three.jpg", "turned.jpg", "phone.heic", "phone.jpg"):
+        picture = read_photo(photos / name)
+        assert (picture.mode, picture.size, picture.info["full_size"]) == ("RGB", (1200, 800), (1200, 800))
+        assert np.abs(np.asarray(picture, float) - three).mean() < 4, name
+    huge = read_photo(str(photos / "huge.jpg"))
+    assert max(huge.size) <= LONGEST_SIDE
+    assert huge.info["full_size"] == (9000, 6000)
+
+
+GREY = np.arange(0, 250, dtype=np.uint8).reshape(10, 25)
+DEEP = {
+    "deep.png": Image.fromarray(GREY.astype(np.uint16) * 257),
+    "deep.tif": Image.fromarray(GREY.astype(np.uint16) * 257),
+    "whole.tif": Image.fromarray(GREY.astype(np.int32) * 257),
+    "share.tif": Image.fromarray(GREY.astype(np.float32) / 255),
+    "float.tif": Image.fromarray(GREY.astype(np.float32)),
+    "alpha.png": Image.fromarray(GREY).convert("LA"),
+    "palette.png": Image.fromarray(GREY).convert("P"),
+    "ink.tif": Image.fromarray(GREY).convert("RGB").convert("CMYK"),
+    "luma.tif": Image.fromarray(GREY).convert("RGB").convert("YCbCr"),
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_every_depth_and_mode_shows_the_same_picture(name: str, tmp_path: Path):
+    DEEP[name].save(tmp_path / name)
+    assert np.abs(np.asarray(read_photo(tmp_path / name), int) - GREY[:, :, None]).max() <= 1
+
+
+def test_black_and_white_stay_so_and_what_is_transparent_is_white(tmp_path: Path):
+    Image.fromarray(GREY > 100).save(tmp_path / "two.png")
+    assert np.array_equal(np.asarray(read_photo(tmp_path / "two.png"))[:, :, 0], (GREY > 100) * np.uint8(255))
+    clear = Image.new("RGBA", (20, 20), (255, 0, 0, 0))
+    clear.save(tmp_path / "clear.png")
+    clear.convert("LA").save(tmp_path / "grey.png")
+    Image.new("P", (20, 20)).save(tmp_path / "palette.gif", transparency=0)
+    for name in ("clear.png", "grey.png", "palette.gif"):
+        assert read_photo(tmp_path / name).getpixel((5, 5)) == (255, 255, 255), name
+
+
+def test_what_cannot_be_read_is_told_why(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "cut.jpg").write_bytes((photos / "three.jpg").read_bytes()[:2000])
+    (tmp_path / "cut.heic").write_bytes((photos / "phone.heic").read_bytes()[:400])
+    (tmp_path / "program.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+    cases = {
+        photos / "broken.jpg": "no picture of a kind that can be read",
+        photos / "empty.png": "the file is empty",
+        tmp_path / "pipe.jpg": "it is no file",
+        tmp_path / "cut.jpg": "truncated",
+        tmp_path / "cut.heic": "cannot be read|no picture|Invalid|invalid",
+        tmp_path / "program.jpg": "no picture of a kind that can be read",
+        tmp_path / "none.jpg": "No such file",
+    }
+    for path, reason in cases.items():
+        with pytest.raises(UserError, match=f"{path.name}: .*({reason})"):
+            read_photo(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(UserError, match="too many pixels"):
+        read_photo(photos / "three.jpg")
+
+
+def test_pictures_in_a_folder_are_told_by_their_content_and_links_are_followed_once(photos: Path, tmp_path: Path):
+    skipped: list[Path] = []
+    found = list_photos(photos, skipped=skipped)
+    assert [path.name for path in found] == sorted({path.name for path in photos.iterdir()} - {"notes.txt"})
+    assert skipped == [photos / "notes.txt"]
+    (tmp_path / "album").mkdir()
+    picture = (photos / "wall.png").read_bytes()
+    for name in ("IMG_1.JPG_large", "no suffix", ".hidden.png"):
+        (tmp_path / "album" / name).write_bytes(picture)
+    (tmp_path / "album" / "link.jpg").symlink_to(photos / "three.jpg")
+    (tmp_path / "album" / "loop").symlink_to(tmp_path)
+    assert {path.name for path in list_photos(tmp_path)} == {"IMG_1.JPG_large", "no suffix", "link.jpg"}
+
+
+def test_a_path_without_pictures_is_named(photos: Path, tmp_path: Path):
+    with pytest.raises(UserError, match="nowhere does not exist"):
+        list_photos(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="holds no picture"):
+        list_photos(tmp_path)
+    with pytest.raises(UserError, match="holds no picture"):
+        list_photos(photos, leave_out=photos)
