@@ -1,26 +1,29 @@
 # Two commands matter: `make run` and `make test`. Both set everything up first.
 # PYTHON picks the interpreter (3.11 to 3.13), PROFILE, DATA, WEIGHTS and LIMIT what `make run` runs on.
 PYTHON  ?= python3
-PROFILE ?= sample
-DATA    ?= sample
-WEIGHTS ?=
-LIMIT   ?=
 ARGS    ?=
 
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-RUN    := $(BIN)/python -m utkface_mt run --profile $(PROFILE) --data $(DATA) \
-          $(if $(WEIGHTS),--weights $(WEIGHTS)) $(if $(LIMIT),--limit $(LIMIT)) $(ARGS)
 
-.PHONY: run test test-slow test-browser lint unit notebooks-check audit bench docs lab setup readme lock notebooks clean help
+# What users give goes to the recipes as it is, through the environment: it may hold spaces, `$` and quotes.
+GIVEN  := PROFILE DATA WEIGHTS LIMIT ROW SEED
+$(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
+export $(GIVEN)
+PROFILED := $${PROFILE:+--profile "$$PROFILE"}
+FACES    := --data "$$DATA" $${WEIGHTS:+--weights "$$WEIGHTS"} $(PROFILED)
+
+.PHONY: run test test-slow test-browser lint unit notebooks-check audit bench docs lab setup notebooks readme collect \
+	reproduce bundle margins exports backbones pretrain lock clean help
 
 run: setup ## Set up, then run all notebooks (PROFILE=sample|cpu|full DATA=PATH WEIGHTS=PATH LIMIT=N)
-	$(RUN)
+	$(BIN)/python -m utkface_mt run $(PROFILED) $${DATA:+--data "$$DATA"} $${WEIGHTS:+--weights "$$WEIGHTS"} \
+	    $${LIMIT:+--limit "$$LIMIT"} $(ARGS)
 
 test: setup lint unit notebooks-check ## Set up, lint, unit tests, nbval over the committed notebooks
 
-lint: setup
+lint: setup ## Ruff: style and format, notebooks too
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
@@ -42,7 +45,7 @@ audit: setup ## Look the locked packages up among known vulnerabilities (needs n
 	$(BIN)/python -m pip_audit --strict --disable-pip --require-hashes --requirement requirements.lock
 
 bench: setup ## Measure speed against plain Keras on this machine (some minutes)
-	$(BIN)/python -m utkface_mt bench
+	$(BIN)/python -m tools.bench
 
 docs: setup ## Render the docstrings of the package as HTML into runs/docs
 	$(BIN)/pdoc --docformat google --output-directory runs/docs utkface_mt
@@ -51,10 +54,7 @@ docs: setup ## Render the docstrings of the package as HTML into runs/docs
 lab: setup ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir notebooks
 
-notebooks: setup ## For maintainers: run the sample and copy its cleaned outputs into notebooks/
-	$(BIN)/python -m utkface_mt publish
-
-setup: $(STAMP)
+setup: $(STAMP) ## Make .venv from requirements.lock
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else \
@@ -64,9 +64,32 @@ $(STAMP): requirements.lock pyproject.toml
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
+reproduce: setup ## Train a row of the results again and compare (ROW=03_baseline DATA=PATH WEIGHTS= SEED= PROFILE=cpu)
+	$(BIN)/python -m tools.reproduce "$$ROW" $(FACES) $${SEED:+--seed "$$SEED"}
+
+notebooks: setup ## For maintainers: run the sample and copy its cleaned outputs into notebooks/
+	$(BIN)/python -m tools.publish
+
 readme: setup ## For maintainers: renew tables and figures of README and docs from utkface_mt/reference/
-	$(BIN)/python -m utkface_mt.readme
-	$(BIN)/python -m utkface_mt.measured_figures
+	$(BIN)/python -m tools.readme
+
+collect: setup ## For maintainers: copy what a run measured into utkface_mt/reference/ (PROFILE=cpu|full)
+	$(BIN)/python -m tools.collect $(PROFILED)
+
+bundle: setup ## For maintainers: make a trained row the bundled model (ROW=10_full_recipe DATA=PATH WEIGHTS=)
+	$(BIN)/python -m tools.bundle "$$ROW" $(FACES)
+
+margins: setup ## For maintainers: measure how UTKFace's crops are cut (DATA=PATH WEIGHTS=)
+	$(BIN)/python -m tools.margins $(FACES)
+
+exports: setup ## For maintainers: measure every exported file, and what int8 needs (DATA=PATH WEIGHTS=)
+	$(BIN)/python -m tools.exports $(FACES)
+
+backbones: setup ## For maintainers: measure what each backbone costs
+	$(BIN)/python -m tools.backbones
+
+pretrain: setup ## For maintainers: train the weights that the sample starts from
+	$(BIN)/python -m tools.pretrain
 
 lock: ## For maintainers: renew requirements.lock (needs uv)
 	uv pip compile --universal --generate-hashes --python-version 3.11 --extra notebooks --extra photos --extra export \
@@ -76,5 +99,5 @@ lock: ## For maintainers: renew requirements.lock (needs uv)
 clean: ## Remove the environment and everything that runs produced
 	rm -rf $(VENV) runs
 
-help:
+help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18

@@ -2,9 +2,10 @@
 
 import argparse
 
+from rich.progress import track
+
 from utkface_mt.config import REFERENCE
 from utkface_mt.evaluation.cost import CANDIDATES, measure
-from utkface_mt.util.backend import keras
 from utkface_mt.util.files import write_json
 
 IMAGE_SIZE = 128
@@ -13,12 +14,7 @@ IMAGE_SIZE = 128
 def main() -> None:
     """Measures every candidate, and writes when all are done."""
     argparse.ArgumentParser(description=__doc__).parse_args()
-    measured = {}
-    for candidate in CANDIDATES:
-        measured[candidate] = measure(candidate, IMAGE_SIZE)
-        print(candidate, measured[candidate], flush=True)
-        keras.backend.clear_session()
-    write_json(REFERENCE / "backbones.json", measured)
+    write_json(REFERENCE / "backbones.json", {name: measure(name, IMAGE_SIZE) for name in track(CANDIDATES)})
 
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ from utkface_mt.util.files import replacing
 
 PARTS = ("index", "split", "pictures")
 COPY_EVERY = 25  # one face in so many is the one before it, compressed anew: a near-duplicate, as UTKFace has them
-_LIGHTS = 4  # a face is lit unevenly by a field of 4 x 4 lights
 
 
 def write_faces(drawn: Path, folder: Path, count: int) -> Path:
@@ -52,7 +51,7 @@ def varied(picture: Image.Image, seed: int) -> Image.Image:
     picture = picture.rotate(rng.uniform(-25, 25), Image.Resampling.BILINEAR, translate=tuple(rng.uniform(-20, 20, 2)))
     edge = rng.uniform(0, 0.2) * size
     picture = picture.resize((size, size), Image.Resampling.BILINEAR, box=(edge, edge, size - edge, size - edge))
-    lights = Image.fromarray(rng.integers(0, 256, (_LIGHTS, _LIGHTS, 3), dtype=np.uint8))
+    lights = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8))
     return Image.blend(picture, lights.resize((size, size), Image.Resampling.BICUBIC), 0.5)
 
 

@@ -19,8 +19,6 @@ from .config import PROFILES, Settings
 from .util.errors import UserError
 from .util.files import check_writable
 
-NARROWEST = 130  # characters: what the table of results needs to be read
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a verb.
@@ -226,23 +224,13 @@ def _results(options: argparse.Namespace) -> int:
     elif options.markdown:
         print(readable(table).to_markdown(index=False, disable_numparse=True))
     else:
-        _print_tables(readable(table))
+        for run, rows in readable(table).groupby("run", sort=False):
+            against = next((name for name in rows["compared with"] if name), "").split(":")[0]
+            told = f" (changes: to {'the row before' if against == run else f'the same row of {against}'}, paired)"
+            shown = rows.drop(columns=["run", "compared with"])
+            print(f"{run}{told if against else ''}")
+            print(shown.to_markdown(index=False, tablefmt="simple", disable_numparse=True), end="\n\n")
     return 0
-
-
-def _print_tables(table: Any) -> None:
-    """A table for each run, whole even where the screen is narrow or a file."""
-    from rich.console import Console
-    from rich.table import Table
-
-    for run, rows in table.groupby("run", sort=False):
-        against = next((name for name in rows["compared with"] if name), "").split(":")[0]
-        caption = f"differences: to {'the row before' if against == run else f'the same row of {against}'}, paired"
-        shown = rows.drop(columns=["run", "compared with"])
-        rich = Table(*shown.columns, title=str(run), caption=caption if against else None, title_justify="left")
-        for row in shown.itertuples(index=False):
-            rich.add_row(*map(str, row))
-        Console(width=max(Console().width, NARROWEST)).print(rich)
 
 
 def _add_check(verbs: Any) -> None:

@@ -102,8 +102,7 @@ class Experiment:
     def __post_init__(self) -> None:
         """Checks every field's type and range."""
         for entry in fields(self):
-            value = getattr(self, entry.name)
-            object.__setattr__(self, entry.name, _typed(entry.name, value, entry.type))
+            object.__setattr__(self, entry.name, _typed(entry.name, getattr(self, entry.name), entry.type))
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise UserError(f"{name}={getattr(self, name)!r} is unknown; choose one of {', '.join(choices)}.")
@@ -166,8 +165,9 @@ class Profile:
     Attributes:
         name: `sample`, `cpu` or `full`.
         summary: one line for people.
-        needs_data: whether the user must name a dataset.
         start: the experiment every row of the ladder starts from.
+        changes: by row, the fields of its experiment that depend on pictures and budget.
+        needs_data: whether the user must name a dataset.
         trials: trials of the hyperparameter study.
         trial_epochs: epochs of one trial.
         gender_shares: points of the loss-weight sweep besides the two rows it stands between.
@@ -175,21 +175,20 @@ class Profile:
         explained_faces: faces explained one by one in notebook 12.
         lime_samples: perturbed pictures for one LIME explanation.
         attribution_faces: faces in the average attribution.
-        changes: by row, the fields of its experiment that depend on pictures and budget.
     """
 
     name: str
     summary: str
-    needs_data: bool
     start: Experiment
-    trials: int
-    trial_epochs: int
-    gender_shares: tuple[float, ...]
-    live_backbones: tuple[str, ...]
-    explained_faces: int
-    lime_samples: int
-    attribution_faces: int
     changes: Mapping[str, Mapping[str, Any]]
+    needs_data: bool = True
+    trials: int = 8
+    trial_epochs: int = 3
+    gender_shares: tuple[float, ...] = ()
+    live_backbones: tuple[str, ...] = ("MobileNetV2 1.0", "MobileNetV2 0.35")
+    explained_faces: int = 8
+    lime_samples: int = 1000
+    attribution_faces: int = 500
 
 
 LONG_HEADS = {"epochs": 60, "patience": 12}  # the frozen baseline's epochs cost next to nothing
@@ -200,60 +199,43 @@ LONG_RECIPE = {  # chosen on validation faces at 128 and 160 pixels; `reference/
     "gender_share": 0.6,
     "patience": 100,  # the cosine is followed to its end
 }
-PROFILES = {
-    profile.name: profile
-    for profile in (
-        Profile(
-            name="sample",
-            summary="drawn faces, 96 pixels, a narrow network: minutes, no download; shows that everything runs",
-            needs_data=False,
-            start=Experiment(width=0.35, weights="bundled", image_size=96, epochs=16, patience=8),
-            trials=3,
-            trial_epochs=16,
-            gender_shares=(0.2, 0.8),
-            live_backbones=("MobileNetV2 0.35", "MobileNetV3-Small"),
-            explained_faces=4,
-            lime_samples=150,
-            attribution_faces=60,
-            changes={"03_baseline": {**LONG_HEADS, "batch_size": 32}},
-        ),
-        Profile(
-            name="cpu",
-            summary="UTKFace at 128 pixels on a laptop: the whole table in an afternoon",
-            needs_data=True,
-            start=Experiment(image_size=128, epochs=12, patience=4),
-            trials=8,
-            trial_epochs=3,
-            gender_shares=(0.2, 0.35, 0.65),
-            live_backbones=("MobileNetV2 1.0", "MobileNetV2 0.35"),
-            explained_faces=8,
-            lime_samples=1000,
-            attribution_faces=500,
-            changes={
-                "03_baseline": {**LONG_HEADS, "batch_size": 256},
-                "10_full_recipe": {**LONG_RECIPE, "image_size": 160, "first_size": 128, "epochs": 24},
-            },
-        ),
-        Profile(
-            name="full",
-            summary="UTKFace at 224 pixels, padded from 200 as published: a GPU, or two cores for a day",
-            needs_data=True,
-            start=Experiment(image_size=224, epochs=12, patience=4),
-            trials=8,
-            trial_epochs=3,
-            gender_shares=(),  # the sweep is left to the cpu profile
-            live_backbones=("MobileNetV2 1.0", "MobileNetV2 0.35"),
-            explained_faces=8,
-            lime_samples=1000,
-            attribution_faces=1000,
-            changes={
-                "03_baseline": {**LONG_HEADS, "batch_size": 256},
-                "10_full_recipe": {**LONG_RECIPE, "epochs": 24},
-            },
-        ),
-    )
-}
-
+_PROFILES = (
+    Profile(
+        name="sample",
+        summary="drawn faces, 96 pixels, a narrow network: minutes, no download; shows that everything runs",
+        start=Experiment(width=0.35, weights="bundled", image_size=96, epochs=16, patience=8),
+        changes={"03_baseline": {**LONG_HEADS, "batch_size": 32}},
+        needs_data=False,
+        trials=3,
+        trial_epochs=16,
+        gender_shares=(0.2, 0.8),
+        live_backbones=("MobileNetV2 0.35", "MobileNetV3-Small"),
+        explained_faces=4,
+        lime_samples=150,
+        attribution_faces=60,
+    ),
+    Profile(
+        name="cpu",
+        summary="UTKFace at 128 pixels on a laptop: the whole table in an afternoon",
+        start=Experiment(image_size=128, epochs=12, patience=4),
+        changes={
+            "03_baseline": {**LONG_HEADS, "batch_size": 256},
+            "10_full_recipe": {**LONG_RECIPE, "image_size": 160, "first_size": 128, "epochs": 24},
+        },
+        gender_shares=(0.2, 0.35, 0.65),
+    ),
+    Profile(  # without a sweep of the loss weights, which is left to the cpu profile
+        name="full",
+        summary="UTKFace at 224 pixels, padded from 200 as published: a GPU, or two cores for a day",
+        start=Experiment(image_size=224, epochs=12, patience=4),
+        changes={
+            "03_baseline": {**LONG_HEADS, "batch_size": 256},
+            "10_full_recipe": {**LONG_RECIPE, "epochs": 24},
+        },
+        attribution_faces=1000,
+    ),
+)
+PROFILES = {profile.name: profile for profile in _PROFILES}
 
 ENVIRONMENT = {  # settings that a variable can give where no argument does
     "runs": "UTKFACE_MT_RUNS",

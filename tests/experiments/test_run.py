@@ -78,6 +78,13 @@ def test_the_table_holds_the_contracts_keys(workspace: Workspace, baseline: Resu
     assert "they say nothing of UTKFace" in (workspace.folder / "results.md").read_text()
 
 
+def test_the_constant_row_answers_the_training_median_and_the_majority_gender(workspace: Workspace):
+    train, test, result = workspace.part("train"), workspace.part("test"), run_constant(workspace)
+    majority = int(train["gender"].mean() >= 0.5)
+    assert result.test["age_mae"] == pytest.approx((test["age"] - train["age"].median()).abs().mean())
+    assert result.test["gender_accuracy"] == pytest.approx((test["gender"] == majority).mean())
+
+
 def test_another_run_of_the_same_seed_is_the_same_in_every_bit_and_raw_data_stay(
     workspace: Workspace, baseline: Result, faces_folder: Path, tmp_path: Path
 ):

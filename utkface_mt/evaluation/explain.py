@@ -1,7 +1,6 @@
 """Why a prediction came out as it did: LIME and Grad-CAM for one face, and their average over many."""
 
 import functools
-from collections.abc import Callable
 
 import numpy as np
 from lime import lime_image
@@ -37,10 +36,15 @@ def lime_attribution(
     Returns:
         float32 `[size, size]`: the weight of the superpixel each pixel belongs to.
     """
-    explainer = lime_image.LimeImageExplainer(random_state=seed)
-    explanation = explainer.explain_instance(
+    call = compiled(network)
+
+    def predict(pictures: np.ndarray) -> np.ndarray:
+        output = call(tf.constant(pictures, tf.float32))[task].numpy()
+        return output if task == "gender" else age_head.years(output)[:, None]
+
+    explanation = lime_image.LimeImageExplainer(random_state=seed).explain_instance(
         picture.astype(np.double),
-        _classifier(network, task, age_head),
+        predict,
         labels=(0,),
         top_labels=None,
         hide_color=128,
@@ -51,19 +55,6 @@ def lime_attribution(
     )
     weights = dict(explanation.local_exp[0])
     return np.vectorize(lambda segment: weights.get(segment, 0.0), otypes=[np.float32])(explanation.segments)
-
-
-def _classifier(network: keras.Model, task: str, age_head: AgeHead) -> Callable:
-    """What LIME calls: pictures to `[n, 1]`, the number that is explained."""
-    call = compiled(network)
-
-    def predict(pictures: np.ndarray) -> np.ndarray:
-        output = call(tf.constant(pictures, tf.float32))
-        if task == "gender":
-            return output["gender"].numpy()
-        return age_head.years(output["age"].numpy())[:, None]
-
-    return predict
 
 
 def grad_cam(network: keras.Model, pictures: np.ndarray, task: str, age_head: AgeHead) -> np.ndarray:

@@ -70,19 +70,6 @@ def paired_difference(first: pd.DataFrame, second: pd.DataFrame, seed: int = 0) 
     return pd.DataFrame.from_dict(rows, orient="index", columns=["difference", "low", "high"])
 
 
-def constant_predictions(train_ages: pd.Series, train_genders: pd.Series, faces: pd.DataFrame) -> pd.DataFrame:
-    """What always answering the training median and the majority gender predicts: the row any model must beat.
-
-    Args:
-        train_ages: ages of the training faces.
-        train_genders: genders of the training faces.
-        faces: the faces to predict, from the face table.
-    """
-    return predictions_table(
-        faces, np.full(len(faces), train_ages.median()), np.full(len(faces), float(train_genders.mean() >= 0.5))
-    )
-
-
 def predictions_table(faces: pd.DataFrame, ages: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
     """Joins predictions to labels: a table with `COLUMNS`.
 
@@ -109,13 +96,11 @@ def by_group(predictions: pd.DataFrame, groups: pd.Series | list[pd.Series]) -> 
     rows = {}
     for key, members in predictions.groupby(groups, observed=True):
         ends = intervals(members)
-        row = {"n": len(members), **score(members)}
+        rows[key] = {"n": len(members), **score(members)}
         for name in ("age_mae", "gender_accuracy"):
-            row[f"{name}_low"], row[f"{name}_high"] = ends[name]
-        rows[key] = row
+            rows[key] |= {f"{name}_low": ends[name][0], f"{name}_high": ends[name][1]}
     table = pd.DataFrame.from_dict(rows, orient="index")
-    names = [series.name for series in groups] if isinstance(groups, list) else [groups.name]
-    table.index.names = names
+    table.index.names = [series.name for series in groups] if isinstance(groups, list) else [groups.name]
     return table
 
 

@@ -10,24 +10,17 @@ import pandas as pd
 from ..config import PROFILES
 from ..evaluation.metrics import paired_difference
 from ..util.errors import UserError
-from .reference import measured_predictions, measured_results
+from .reference import measured_predictions, results_by_row
 from .results import Result, ResultStore, with_interval
 from .rows import compared_with
 
 REFERENCE_NAME = "reference"
-COMPARED = ("age_mae", "gender_accuracy")
 OTHER_FACES = "other test faces"
 
 
 @dataclass(frozen=True)
 class Run:
-    """The rows of a run.
-
-    Attributes:
-        name: what the user called it.
-        rows: its results by row.
-        predictions: gives a row's predictions on the test faces.
-    """
+    """A run by the name the user gave it: its results by row, and what gives a row's predictions on the test faces."""
 
     name: str
     rows: dict[str, Result]
@@ -45,14 +38,12 @@ def open_run(name: str, runs: Path) -> Run:
         UserError: if there is no such run, or no row in it.
     """
     if name == REFERENCE_NAME:
-        rows = {result.row: result for result in measured_results() if not result.repeat}
-        return Run(name, rows, measured_predictions)
-    folder = runs / name if name in PROFILES else Path(name)
-    store = ResultStore(folder)
+        return Run(name, results_by_row(), measured_predictions)
+    store = ResultStore(runs / name if name in PROFILES else Path(name))
     rows = {result.row: result for result in store.rows()}
     if not rows:
         there = ", ".join([*known_runs(runs), REFERENCE_NAME])
-        raise UserError(f"There are no results in {folder}. Runs with results: {there}.")
+        raise UserError(f"There are no results in {store.folder}. Runs with results: {there}.")
     return Run(name, rows, lambda result: store.predictions(result, "test"))
 
 
@@ -76,28 +67,18 @@ def compare_runs(runs: list[Run]) -> list[dict[str, Any]]:
     table = []
     for run in runs:
         for row, result in run.rows.items():
-            against = _against(runs, run, row)
             entry = {"run": run.name, "row": row, "title": result.title, "profile": result.profile}
             entry |= {"n_test": result.n_test, **result.test, "ci": result.ci, "seconds": result.seconds}
-            entry |= {"compared_with": f"{against[0].name}: {against[1].row}" if against else ""}
-            table.append({**entry, "difference": _difference(against, (run, result)) if against else {}})
+            entry |= {"compared_with": "", "difference": {}}
+            other = compared_with(row) if len(runs) == 1 else row
+            if other in runs[0].rows and (len(runs) == 1 or run is not runs[0]):
+                before, now = runs[0].predictions(runs[0].rows[other]), run.predictions(result)
+                entry |= {"compared_with": f"{runs[0].name}: {other}", "difference": None}
+                if set(before["file"]) == set(now["file"]):
+                    paired = paired_difference(before, now).loc[["age_mae", "gender_accuracy"]]
+                    entry["difference"] = dict(zip(paired.index, paired.to_numpy().tolist(), strict=True))
+            table.append(entry)
     return table
-
-
-def _against(runs: list[Run], run: Run, row: str) -> tuple[Run, Result] | None:
-    """What a row is compared with."""
-    if run is not runs[0]:
-        return (runs[0], runs[0].rows[row]) if row in runs[0].rows else None
-    before = compared_with(row) if len(runs) == 1 else ""
-    return (run, run.rows[before]) if before in run.rows else None
-
-
-def _difference(first: tuple[Run, Result], second: tuple[Run, Result]) -> dict[str, list[float]] | None:
-    tables = [run.predictions(result) for run, result in (first, second)]
-    if set(tables[0]["file"]) != set(tables[1]["file"]):
-        return None
-    paired = paired_difference(*tables)
-    return {name: paired.loc[name].tolist() for name in COMPARED}
 
 
 def readable(table: list[dict[str, Any]]) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """The notebooks in order, headless: checked first, run one kernel each, gone on with after a stop."""
 
 import contextlib
+import itertools
 import json
 import logging
 import os
@@ -27,13 +28,10 @@ from ..util.errors import UserError
 from ..util.files import digest, read_json, replacing, write_json
 from ..util.locks import RUNNER, await_workers, holding, left_behind, lock_path
 from ..util.runtime import stderr_to
-from .results import SAMPLE_NOTE, ResultStore, results_table
+from .results import SAMPLE_NOTE, Result, ResultStore, results_table
 
 ANSI_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 ERROR_LINES = 8  # of a failed cell's traceback are shown
-KINDS = {"str": str, "int": int, "float": float, "bool": bool}
-
-
 PARAMETERS = ("profile", "data", "seed", "limit")  # settings that notebooks take by name; others as `overrides`
 
 
@@ -73,26 +71,29 @@ def run_notebooks(
     weights = weights_identity(settings.weights) if settings.weights else ""
     folder = settings.runs_folder / settings.profile
     with _run_of_its_own(folder, console):
-        if fresh:
-            _put_aside(folder)
+        if fresh and folder.exists():  # a run put aside before it gets the next number
+            names = (folder.with_name(f"{folder.name}-before-{number}") for number in itertools.count(1))
+            folder.rename(next(path for path in names if not path.exists()))
         ResultStore(folder)
         fingerprint = _prepare_data(settings, console)
-        stamps = Stamps(folder / "notebooks" / "stamps.json", [given, weights, fingerprint])
+        kept = folder / "notebooks" / "stamps.json"
+        done = read_json(kept) if kept.exists() else {}
+        stamps = stamps_of(notebooks, [given, weights, fingerprint])
         logging.getLogger("papermill").setLevel(logging.ERROR)
         for number, notebook in enumerate(notebooks, start=1):
             label = f"[{number}/{len(notebooks)}] {notebook.stem}"
             target = folder / "notebooks" / notebook.name
-            stamp, current = stamps.advance(notebook)
-            if current and target.exists() and not only:
+            if done.get(notebook.stem) == stamps[notebook.stem] and target.exists() and not only:
                 console.print(f"{label}: up to date")
                 continue
             started = time.monotonic()
-            with _progress(console) as progress:
-                progress.add_task(label, total=None)
+            with console.status(label):
                 _execute(notebook, target, given, cell_timeout)
-            stamps.record(notebook, stamp)
+            done[notebook.stem] = stamps[notebook.stem]
+            write_json(kept, done)
             seconds = f"{time.monotonic() - started:.0f} s"
-            console.print(f"{label}: {seconds}{_last_metric(ResultStore(folder), notebook.stem)}", soft_wrap=True)
+            rows = [row for row in ResultStore(folder).rows() if row.notebook == notebook.stem]
+            console.print(f"{label}: {seconds}{_scores(rows[-1]) if rows else ''}", soft_wrap=True)
     rows = ResultStore(folder).rows()
     console.print(results_table(rows).to_markdown(index=False), soft_wrap=True)
     if settings.profile == "sample":
@@ -163,38 +164,22 @@ def check_parameters(notebook: Path, parameters: dict[str, Any]) -> None:
     for name, value in parameters.items():
         if name not in known:
             raise UserError(f"{notebook.name} has no parameter {name!r}; it has {', '.join(known)}.")
-        kind = KINDS[known[name]["inferred_type_name"]]
-        if type(value) is not kind:
-            raise UserError(f"{name}={value!r} should be of type {kind.__name__} ({notebook.name}).")
+        if type(value).__name__ != (kind := known[name]["inferred_type_name"]):
+            raise UserError(f"{name}={value!r} should be of type {kind} ({notebook.name}).")
 
 
-class Stamps:
-    """Remembers with what each notebook was last run, so that a second run repeats only what changed.
+def stamps_of(notebooks: list[Path], inputs: list[Any]) -> dict[str, str]:
+    """What each notebook's outputs follow from, by its name, so that a second run repeats only what changed.
 
-    A notebook's stamp covers its source, the parameters, the data, the versions of package and training, and the stamp
-    of the notebook before it. A repeated notebook finds its experiments in the results store unless they changed too.
+    A stamp covers the notebook's source, the `inputs` that all depend on, the versions of package and training, and
+    the stamp of the notebook before. A repeated notebook finds its experiments in the store unless they changed too.
     """
-
-    def __init__(self, path: Path, inputs: list[Any]) -> None:
-        """Opens the stamps at `path`; `inputs` is what all notebooks depend on."""
-        self.path = path
-        self._stamps: dict[str, str] = read_json(path) if path.exists() else {}
-        self._chain = digest([inputs, __version__, TRAINING_VERSION])
-
-    def advance(self, notebook: Path) -> tuple[str, bool]:
-        """Moves on to a notebook.
-
-        Returns:
-            Its stamp, and whether its last run carries the same.
-        """
+    stamps, stamp = {}, digest([inputs, __version__, TRAINING_VERSION])
+    for notebook in notebooks:
         cells = nbformat.read(notebook, as_version=4).cells
-        self._chain = digest([self._chain, [[cell.cell_type, cell.source] for cell in cells]])
-        return self._chain, self._stamps.get(notebook.stem) == self._chain
-
-    def record(self, notebook: Path, stamp: str) -> None:
-        """Notes that a notebook ran well."""
-        self._stamps[notebook.stem] = stamp
-        write_json(self.path, self._stamps)
+        stamp = digest([stamp, [[cell.cell_type, cell.source] for cell in cells]])
+        stamps[notebook.stem] = stamp
+    return stamps
 
 
 def _execute(notebook: Path, target: Path, parameters: dict, cell_timeout: int) -> None:
@@ -234,17 +219,14 @@ def _execute(notebook: Path, target: Path, parameters: dict, cell_timeout: int) 
     failed.unlink(missing_ok=True)
 
 
-def _last_metric(store: ResultStore, notebook: str) -> str:
-    rows = [row for row in store.rows() if row.notebook == notebook and row.test]
-    if not rows:
-        return ""
-    row = rows[-1]
+def _scores(row: Result) -> str:
     return f" - age MAE {row.test['age_mae']:.2f} years, gender {100 * row.test['gender_accuracy']:.1f} % ({row.title})"
 
 
 def _prepare_data(settings: Settings, console: Console) -> str:
     """Reads, checks and decodes the faces before the first notebook, with progress; returns their fingerprint."""
-    with _progress(console) as progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
 
         def report(title: str) -> Any:
             task = progress.add_task(title, total=None)
@@ -257,22 +239,3 @@ def _prepare_data(settings: Settings, console: Console) -> str:
     bad = len(dataset.quarantined)
     console.print(f"Data: {len(dataset.faces)} usable faces, {bad} files quarantined; {len(faces)} used")
     return dataset.fingerprint
-
-
-def _put_aside(folder: Path) -> None:
-    """Renames an earlier run; a run put aside before it gets the next number."""
-    if folder.exists():
-        free = next(path for path in _numbered(folder) if not path.exists())
-        folder.rename(free)
-
-
-def _numbered(folder: Path) -> Iterator[Path]:
-    number = 1
-    while True:
-        yield folder.with_name(f"{folder.name}-before-{number}")
-        number += 1
-
-
-def _progress(console: Console) -> Progress:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

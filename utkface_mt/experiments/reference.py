@@ -1,7 +1,6 @@
 """What was measured on UTKFace, as it is committed in `reference/`: rows, histories, predictions, the split."""
 
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,13 @@ def measured_rows(profile: str = PROFILE) -> dict[str, dict[str, Any]]:
 
 def measured_results(profile: str = PROFILE) -> list[Result]:
     """Rows and repeats with their histories."""
-    return [_result(entry) for entry in measured_entries() if entry["profile"] == profile]
+    results = [Result.from_table_row(entry, []) for entry in measured_entries() if entry["profile"] == profile]
+    return [replace(one, history=read_json(file) if (file := history_file(one)).exists() else []) for one in results]
+
+
+def results_by_row(profile: str = PROFILE) -> dict[str, Result]:
+    """The rows without their repeats."""
+    return {result.row: result for result in measured_results(profile) if not result.repeat}
 
 
 def measured_result(row: str, profile: str = PROFILE) -> Result:
@@ -43,7 +48,7 @@ def measured_result(row: str, profile: str = PROFILE) -> Result:
     Raises:
         UserError: if the reference has no such row.
     """
-    results = {result.row: result for result in measured_results(profile) if not result.repeat}
+    results = results_by_row(profile)
     if row not in results:
         raise UserError(f"The reference has no row {row!r}; it has {', '.join(results) or 'none'}.")
     return results[row]
@@ -51,18 +56,13 @@ def measured_result(row: str, profile: str = PROFILE) -> Result:
 
 def best_result(profile: str = PROFILE) -> Result:
     """The row the model card speaks of: the full recipe, or the last row there is."""
-    rows = [result for result in measured_results(profile) if not result.repeat]
-    return next((result for result in rows if result.row == BEST), rows[-1])
-
-
-def reference_file(kind: str, profile: str, reference: Path = REFERENCE) -> Path:
-    """Where the reference keeps something of a profile: `cpu` directly below its kind, others in a folder of theirs."""
-    return reference / kind / ("" if profile == "cpu" else profile)
+    rows = results_by_row(profile)
+    return rows.get(BEST, list(rows.values())[-1])
 
 
 def history_file(result: Result, reference: Path = REFERENCE) -> Path:
-    """Where the reference keeps a result's history."""
-    return reference_file("history", result.profile, reference) / f"{result.name}.json"
+    """Where the reference keeps a result's history; profiles other than `cpu` have a folder of theirs."""
+    return reference / "history" / ("" if result.profile == PROFILE else result.profile) / f"{result.name}.json"
 
 
 def predictions_file(result: Result, part: str = "test", reference: Path = REFERENCE) -> Path:
@@ -73,7 +73,7 @@ def predictions_file(result: Result, part: str = "test", reference: Path = REFER
     """
     own = result.name if result.repeat else f"row-{result.name}"
     name = result.notebook if result.final else own
-    folder = reference_file("predictions", result.profile, reference)
+    folder = reference / "predictions" / ("" if result.profile == PROFILE else result.profile)
     return folder / f"{name}{'' if part == 'test' else f'-{part}'}.csv.gz"
 
 
@@ -92,7 +92,7 @@ def measured_predictions(result: Result, part: str = "test", reference: Path = R
     if not path.exists():
         raise UserError(f"The reference has no {part} predictions of {result.name} ({path.name}).")
     table = pd.read_csv(path)
-    table["cluster"] = table["file"].map(_clusters(reference))
+    table["cluster"] = table["file"].map(measured_split(reference).set_index("file")["cluster"])
     table["race"] = [parse_name(file).race for file in table["file"]]
     return table[list(COLUMNS)]
 
@@ -133,18 +133,6 @@ def shown_profile() -> str:
     return "full" if BEST in measured_rows("full") else PROFILE
 
 
-def measured_split() -> pd.DataFrame:
+def measured_split(reference: Path = REFERENCE) -> pd.DataFrame:
     """The committed split: `file`, the first digits of `sha256`, `cluster`, `part`."""
-    return pd.read_csv(REFERENCE / "split.csv.gz")
-
-
-@cache
-def _clusters(reference: Path) -> pd.Series:
-    """The near-duplicate cluster of each file in the committed split."""
-    return pd.read_csv(reference / "split.csv.gz").set_index("file")["cluster"]
-
-
-def _result(entry: dict[str, Any]) -> Result:
-    result = Result.from_table_row(entry, [])
-    path = history_file(result)
-    return replace(result, history=read_json(path)) if path.exists() else result
+    return pd.read_csv(reference / "split.csv.gz")

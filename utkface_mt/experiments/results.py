@@ -172,8 +172,7 @@ class ResultStore:
 
     def runs(self) -> list[Result]:
         """Every experiment that has a result, trials and sweeps included."""
-        paths = sorted((self.folder / "experiments").glob("*/result.json"))
-        return [self.load(path.parent.name) for path in paths]
+        return [self.load(path.parent.name) for path in sorted(self.folder.glob("experiments/*/result.json"))]
 
     def _all(self, kind: str) -> list[Result]:
         return [result for path in sorted((self.folder / kind).glob("*.json")) if (result := self._pointed_at(path))]
@@ -189,10 +188,6 @@ class ResultStore:
         write_json(self.folder / "results.json", [result.table_row() for result in rows])
         note = f"\n{SAMPLE_NOTE}\n" if any(result.profile == "sample" for result in rows) else ""
         write_text(self.folder / "results.md", f"{results_table(rows).to_markdown(index=False)}\n{note}")
-
-    def has_predictions(self, key: str, part: str) -> bool:
-        """Whether the predictions on one part of the split were written."""
-        return self._predictions_file(key, part).exists()
 
     def save_predictions(self, key: str, part: str, predictions: pd.DataFrame) -> None:
         """Writes the predictions on one part of the split; the same table gives the same bytes."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..config import TRAINING_VERSION, Experiment
-from ..evaluation.metrics import constant_predictions, predictions_table
+from ..evaluation.metrics import predictions_table
 from ..model.network import build_heads, build_network, copy_heads, feature_model
 from ..model.predict import compute_features, mean_answers
 from ..training.checkpoint import clear_states
@@ -52,8 +52,17 @@ def run(
             result = workspace.store.load(key)  # whoever was waited for has it ready
             if result is None:
                 logs = _tensorboard(workspace, f"{row}-{key}" if row else key)
-                result, network = _trained(workspace, experiment, key, [*callbacks, *logs])
-    return _as_row(workspace, result, row, network, repeat) if row else result
+                network, history, seconds = _train(workspace, experiment, key, [*callbacks, *logs])
+                _save_predictions(workspace, network, experiment, key, "validation")
+                result = workspace.store.save(_result(workspace, experiment, key, history, seconds))
+                clear_states(workspace.store.place(key) / "training")
+    if not row:
+        return result
+    if not result.test:
+        network = network or load_network(workspace, result)
+        for part in ("calibration", "test"):
+            _save_predictions(workspace, network, experiment, key, part)
+    return workspace.store.save(_as_row(result, row, repeat))
 
 
 def build(workspace: Workspace, experiment: Experiment) -> keras.Model:
@@ -88,26 +97,24 @@ def predict_part(workspace: Workspace, network: keras.Model, experiment: Experim
 
 
 def run_constant(workspace: Workspace, row: str = "00_constant", repeat: bool = False) -> Result:
-    """The row of always answering the training median and the majority gender; nothing is trained."""
+    """The row any model must beat: the answer is always the training median and the majority gender."""
     train, key = workspace.part("train"), digest(["constant", workspace.data_digest])
     for part in ("validation", "test"):
-        table = constant_predictions(train["age"], train["gender"], workspace.part(part))
-        workspace.store.save_predictions(key, part, table)
-    result = _result(workspace, workspace.start, key, [], 0.0)
-    entry = get_row(row)
-    return workspace.store.save(
-        replace(result, row=row, notebook=entry.notebook, title=entry.title, final=False, repeat=repeat)
-    )
+        faces = workspace.part(part)
+        ages = np.full(len(faces), train["age"].median())
+        female = np.full(len(faces), float(train["gender"].mean() >= 0.5))
+        workspace.store.save_predictions(key, part, predictions_table(faces, ages, female))
+    return workspace.store.save(_as_row(_result(workspace, workspace.start, key, [], 0.0), row, repeat))
 
 
-def _trained(workspace: Workspace, experiment: Experiment, key: str, callbacks: Sequence) -> tuple[Result, keras.Model]:
-    """Trains an experiment and measures it on the validation faces."""
-    network, history, seconds = _train(workspace, experiment, key, callbacks)
-    table = predict_part(workspace, network, experiment, "validation")
-    workspace.store.save_predictions(key, "validation", table)
-    result = workspace.store.save(_result(workspace, experiment, key, history, round(seconds, 1)))
-    clear_states(workspace.store.place(key) / "training")
-    return result, network
+def _save_predictions(workspace: Workspace, network: keras.Model, experiment: Experiment, key: str, part: str) -> None:
+    workspace.store.save_predictions(key, part, predict_part(workspace, network, experiment, part))
+
+
+def _as_row(result: Result, name: str, repeat: bool) -> Result:
+    row = get_row(name)
+    final = row.final and not repeat
+    return replace(result, row=name, notebook=row.notebook, title=row.title, final=final, repeat=repeat)
 
 
 def _result(workspace: Workspace, experiment: Experiment, key: str, history: History, seconds: float) -> Result:
@@ -146,7 +153,8 @@ def _train(
             copy_heads(model, network)
     with replacing(folder / "network.weights.h5") as temporary:
         network.save_weights(temporary)
-    return network, history, sum(epoch["seconds"] for epoch in history) or time.perf_counter() - started
+    seconds = sum(epoch["seconds"] for epoch in history) or time.perf_counter() - started
+    return network, history, round(seconds, 1)
 
 
 def _fit(
@@ -192,20 +200,6 @@ def _features(workspace: Workspace, network: keras.Model, experiment: Experiment
         with replacing(path) as temporary:
             np.save(temporary, features)
     return np.load(path)
-
-
-def _as_row(workspace: Workspace, result: Result, row: str, network: keras.Model | None, repeat: bool) -> Result:
-    """Makes a result a row: predicts the test faces unless this content predicted them before."""
-    if not result.test:
-        network = network or load_network(workspace, result)
-        for part in ("calibration", "test"):
-            table = predict_part(workspace, network, result.experiment, part)
-            workspace.store.save_predictions(result.key, part, table)
-    entry = get_row(row)
-    final = entry.final and not repeat
-    return workspace.store.save(
-        replace(result, row=row, notebook=entry.notebook, title=entry.title, final=final, repeat=repeat)
-    )
 
 
 def _tensorboard(workspace: Workspace, name: str) -> list[keras.callbacks.Callback]:

@@ -3,11 +3,13 @@
 import multiprocessing
 import time
 from dataclasses import replace
+from typing import Any
 
 import optuna
 from rich.console import Console
 
 from ..config import Experiment, Settings
+from ..training.fit import History
 from ..training.search import POLL_SECONDS, finished_trials, open_study, search
 from ..util.errors import UserError
 from .rows import get_row
@@ -24,13 +26,11 @@ def fine_tune_study(workspace: Workspace, experiment: Experiment, alone: bool = 
         alone: whether this is the only worker; then the study repeats for the same seed.
     """
     base = replace(experiment, epochs=workspace.profile.trial_epochs)
-    return search(
-        lambda found, callbacks: run(workspace, replace(base, **found), callbacks=callbacks).history,
-        _storage(workspace),
-        workspace.profile.trials,
-        _name(workspace, base),
-        base.seed if alone else None,
-    )
+
+    def train(found: dict[str, Any], callbacks: list) -> History:
+        return run(workspace, replace(base, **found), callbacks=callbacks).history
+
+    return search(train, *_study(workspace, base), base.seed if alone else None)
 
 
 def search_with_workers(settings: Settings, workers: int, console: Console) -> optuna.Study:
@@ -52,7 +52,7 @@ def search_with_workers(settings: Settings, workers: int, console: Console) -> o
     workspace = open_workspace(settings)
     workspace.pixels(workspace.start)  # made once, before the workers want it
     base = replace(_experiment(workspace), epochs=workspace.profile.trial_epochs)
-    study = open_study(_storage(workspace), workspace.profile.trials, _name(workspace, base))
+    study = open_study(*_study(workspace, base))
     spawn = multiprocessing.get_context("spawn")
     processes = [spawn.Process(target=_work, args=(settings,), daemon=True) for _ in range(workers)]
     for process in processes:
@@ -69,16 +69,15 @@ def _experiment(workspace: Workspace) -> Experiment:
     return replace(workspace.start, **get_row("05_fine_tune").changes(workspace.profile))
 
 
-def _name(workspace: Workspace, base: Experiment) -> str:
-    """Names the study by everything its trials depend on, so that workers meet in the same one only if they may."""
-    return f"fine-tune-{workspace.key(base)}"
+def _study(workspace: Workspace, base: Experiment) -> tuple[str, int, str]:
+    """A study's storage, by default an SQLite file beside the results; how many trials it has; and its name.
 
-
-def _storage(workspace: Workspace) -> str:
-    """Where the study is kept: where the settings say, else in an SQLite file beside the results."""
+    It is named by everything that its trials depend on, so that workers meet in the same one only if they may.
+    """
     folder = workspace.folder / "studies"
     folder.mkdir(parents=True, exist_ok=True)
-    return workspace.settings.studies or f"sqlite:///{folder / 'studies.db'}"
+    storage = workspace.settings.studies or f"sqlite:///{folder / 'studies.db'}"
+    return storage, workspace.profile.trials, f"fine-tune-{workspace.key(base)}"
 
 
 def _work(settings: Settings) -> None:
@@ -90,24 +89,18 @@ def _work(settings: Settings) -> None:
 def _watch(study: optuna.Study, trials: int, processes: list, console: Console) -> None:
     """Reports each finished trial until there are enough, or no worker is left."""
     reported = 0
-    while True:
+    while reported < trials:
         alive = any(process.is_alive() for process in processes)
         finished = finished_trials(study)
         for trial in sorted(finished, key=lambda trial: trial.datetime_complete)[reported:]:
-            console.print(f"trial {trial.number}: {_told(trial)} ({trial.state.name.lower()})")
+            short = (f"{value:.3g}" if isinstance(value, float) else value for value in trial.params.values())
+            values = (f"{name} {value}" for name, value in zip(trial.params, short, strict=True))
+            loss = f"validation loss {trial.value:.4f}; " if trial.value is not None else ""
+            console.print(f"trial {trial.number}: {loss}{', '.join(values)} ({trial.state.name.lower()})")
         reported = len(finished)
-        if reported >= trials:
-            return
-        if not alive:
+        if reported < trials and not alive:
             raise UserError(
                 f"All workers ended after {reported} of {trials} trials; their messages stand above. "
                 "The same command goes on."
             )
         time.sleep(POLL_SECONDS)
-
-
-def _told(trial: optuna.trial.FrozenTrial) -> str:
-    values = ", ".join(
-        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in trial.params.items()
-    )
-    return f"validation loss {trial.value:.4f}; {values}" if trial.value is not None else values

@@ -1,6 +1,5 @@
 """Everything a notebook works on: the profile, the faces with their split, the pictures, the results store."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -121,24 +120,17 @@ class Workspace:
         return Path(self.settings.weights).expanduser()
 
 
-def open_workspace(
-    settings: Settings | None = None, progress: Callable[[str], Callable | None] | None = None
-) -> Workspace:
+def open_workspace(settings: Settings) -> Workspace:
     """Opens a workspace: what the first cell of every notebook does.
-
-    Args:
-        settings: the drawn sample by default.
-        progress: given a title, returns a callback (done, total) or None.
 
     Raises:
         UserError: if the data or the weights cannot be used, or the folder holds results of another version.
     """
-    settings = settings or Settings.read()
     get_strategy(settings.strategy)
     profile = settings.changed_profile()
     weights = weights_identity(settings.weights or profile.start.weights)
     start = replace(profile.start, weights=weights, seed=settings.seed)
-    dataset = open_dataset(settings.data, settings.runs_folder / "cache", progress)
+    dataset = open_dataset(settings.data, settings.runs_folder / "cache")
     faces = limit_faces(dataset.faces, settings.limit, SPLIT_SEED).reset_index(drop=True)
     faces["part"] = _parts(dataset, faces)
     folder = settings.runs_folder / settings.profile

@@ -19,10 +19,9 @@ from ..util.backend import keras
 from ..util.errors import UserError
 from ..util.files import check_writable, replacing
 from .model import FaceModel, load_model
-from .quantise import lower, number_names, quietly, required_ranges
+from .quantise import INPUT, lower, number_names, quietly, required_ranges
 
-INPUT, AGE, FEMALE = "crops", "age", "probability_female"
-CORE = "age_and_gender"  # the trained network's name inside the graph
+AGE, FEMALE = "age", "probability_female"
 _EDGE = 1e-6  # as the calibration clips probabilities
 
 

@@ -21,9 +21,10 @@ import numpy as np
 from ..util.errors import UserError
 from ..util.files import file_digest, read_json, write_json
 from ..util.runtime import stderr_to
-from .export import CORE, INPUT
 from .model import PARTS
 
+INPUT = "crops"  # the graph's only input
+CORE = "age_and_gender"  # the trained network's name inside the graph
 _BACKBONE = ".*/backbone_.*"  # parts of the graph, by the names of their tensors
 _FIRST = ".*/backbone_[^;]*(Conv1|expanded_conv)_.*"
 _HEADS = f".*/{CORE}_[^;]*/(age|gender)_[0-9]*/MatMul.*"

@@ -1,6 +1,5 @@
 """Figures of the data: who is in it, what is wrong with it, how it is divided."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -36,18 +35,6 @@ def age_distribution(faces: pd.DataFrame) -> Figure:
     )
     axes.set(xlabel="age in years", ylabel="faces", title="How old the faces are")
     sns.move_legend(axes, "upper right", title=None)
-    return figure
-
-
-def group_counts(faces: pd.DataFrame) -> Figure:
-    """Faces by race and by age group, the genders side by side."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), width_ratios=(2, 3))
-    gender = gender_name(faces["gender"])
-    for axes, groups, label in ((left, race_name(faces["race"]), "race code"), (right, age_group(faces["age"]), "age")):
-        table = pd.DataFrame({"group": groups, "gender": gender})
-        sns.countplot(table, x="group", hue="gender", palette=GENDER_COLOURS, ax=axes, legend=axes is right)
-        axes.set(xlabel=label if label != "age" else "age group in years", ylabel="faces", title=f"By {label}")
-    right.legend(title=None)
     return figure
 
 

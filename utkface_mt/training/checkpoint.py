@@ -23,19 +23,13 @@ class Checkpoints(keras.callbacks.Callback):
     """
 
     def __init__(self, folder: Path, patience: int, plateau: keras.callbacks.ReduceLROnPlateau | None = None) -> None:
-        """Takes where the state is kept, the epochs without a lower validation loss after which training stops, and
-        the callback whose counters belong to the state.
-        """
+        """Takes a folder, the epochs without a lower validation loss that are borne, and the callback of a plateau."""
         super().__init__()
         self.folder, self.patience, self.plateau = folder, patience, plateau
+        self.best_weights = folder / "best.weights.h5"
         self.history: list[dict[str, float]] = []
         self._plateau_state: dict[str, Any] = {}
         self._started = 0.0
-
-    @property
-    def best_weights(self) -> Path:
-        """The weights of the best epoch so far."""
-        return self.folder / "best.weights.h5"
 
     @property
     def finished(self) -> bool:

@@ -10,7 +10,7 @@ from ..data.augment import get_augment
 from ..data.batches import epoch_order, training_batches
 from ..model.age import AgeHead
 from ..model.losses import loss_weights, sample_weights, targets, task_losses
-from ..util.backend import keras, tf
+from ..util.backend import keras
 from .checkpoint import Checkpoints
 from .guards import StopBadTraining, check_labels
 from .optimizer import plateau_callback
@@ -60,25 +60,10 @@ def fit(
 ) -> History:
     """Trains a model, going on from the last finished epoch if `folder` holds one, and loads the best weights.
 
-    The state of the last epochs stays in `folder`: whoever has put the result away removes it with `clear_states`.
-
-    Args:
-        model: with the outputs `age` and `gender`.
-        data: as above; its `source` fits the model's input.
-        age_head: knows the targets, the loss and the start of the output `age`.
-        optimizer: as `build_optimizer` gives it.
-        folder: for checkpoints; one training run has one folder.
-        epochs: passes over the training set at most.
-        batch_size: faces in a step.
-        patience: epochs without a better validation loss after which training stops.
-        plateau: whether the learning rate falls when the validation loss stalls.
-        gender_share: weight of the gender loss; the age loss gets the rest.
-        weights: `balanced` gives both genders the same total weight in the gender loss.
-        augment: `none`, `standard` or `strong` changes to the training pictures.
-        first_size: side to which pictures are shrunk in the first epochs.
-        first_epochs: how many epochs those are.
-        seed: of data order and augmentation.
-        callbacks: further Keras callbacks, such as a pruner's.
+    The state of the last epochs stays in `folder`, of which each training run has its own: whoever has put the result
+    away removes it with `clear_states`. The model has the outputs `age`, whose targets, loss and start `age_head`
+    knows, and `gender`. `Experiment` describes the options, where `weights` is called `sample_weights`; with `plateau`
+    the learning rate falls when the validation loss stalls.
 
     Returns:
         One dictionary an epoch: losses, their parts, learning rate at its end, seconds.
@@ -107,6 +92,8 @@ def fit(
             members = epoch_order(len(data.train), seed, epoch)[batch * batch_size : (batch + 1) * batch_size]
             return [data.files[row] for row in data.train[members]]
 
+        expected = targets(data.ages[data.validation], data.genders[data.validation], age_head)
+        even = {name: np.ones(len(data.validation), np.float32) for name in expected}
         batches = training_batches(
             data.source,
             data.train,
@@ -125,18 +112,12 @@ def fit(
             epochs=epochs,
             initial_epoch=start,
             steps_per_epoch=-(-len(data.train) // batch_size),
-            validation_data=_validation_batches(data, age_head),
+            validation_data=training_batches(
+                data.source, data.validation, expected, even, batch_size=64, epochs=1, seed=0
+            ),
             callbacks=[StopBadTraining(files_of), *([reducing] if reducing else []), checkpoints, *callbacks],
             shuffle=False,  # the batches come in their order already
             verbose=0,
         )
     checkpoints.load_best(model)
     return checkpoints.history
-
-
-def _validation_batches(data: TrainingData, age_head: AgeHead) -> tf.data.Dataset:
-    """The validation faces once, unchanged and unweighted, in batches of a fixed size."""
-    rows = data.validation
-    expected = targets(data.ages[rows], data.genders[rows], age_head)
-    even = {name: np.ones(len(rows), np.float32) for name in expected}
-    return training_batches(data.source, rows, expected, even, batch_size=64, epochs=1, seed=0)

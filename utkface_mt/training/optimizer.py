@@ -53,14 +53,10 @@ def cosine_schedule(learning_rate: float, steps: int) -> keras.optimizers.schedu
 def build_optimizer(
     name: str, learning_rate: float, weight_decay: float = 0.0, scheduler: str = "constant", steps: int = 0
 ) -> keras.optimizers.Optimizer:
-    """Builds an optimiser; the cosine schedule lives in its learning rate.
+    """Builds `adam` (without weight decay) or `adamw` (biases and normalisation exempt), of which `Experiment` tells.
 
-    Args:
-        name: `adam` (without weight decay) or `adamw`.
-        learning_rate: the highest rate reached.
-        weight_decay: decoupled weight decay of `adamw`; biases and normalisation are exempt.
-        scheduler: `constant`, `plateau` (which `plateau_callback` does) or `cosine`.
-        steps: batches of the whole training, for `cosine`.
+    The cosine schedule lives in the learning rate, over the `steps` (batches) of the whole training; `plateau_callback`
+    does the plateau.
     """
     rate = cosine_schedule(learning_rate, steps) if scheduler == "cosine" else learning_rate
     if name == "adam":

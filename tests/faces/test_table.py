@@ -1,0 +1,86 @@
+"""A table keeps what was finished, takes nobody's place, and holds every name."""
+
+import csv
+import os
+from pathlib import Path
+
+import pytest
+
+from utkface_mt.faces.table import GrowingTable, as_text, check_table, escaped
+from utkface_mt.util.errors import UserError
+
+COLUMNS = ["file", "face", "age"]
+
+
+def _row(file: str, face: int = 1) -> dict:
+    return {"file": file, "face": face, "age": 30.25, "note": "not a column"}
+
+
+def test_a_table_appears_when_it_is_whole_and_goes_on_with_what_was_finished(tmp_path: Path):
+    target = tmp_path / "faces.csv"
+    table = GrowingTable(target, COLUMNS, [])
+    table.add([_row("a.jpg", 1), _row("a.jpg", 2)])
+    table.add([_row("b.jpg")])
+    table.stream.write("c.jp")  # cut off
+    table.stream.flush()
+    assert not target.exists()
+    again = GrowingTable(target, COLUMNS, [])
+    assert [(row["file"], row["face"], row["age"]) for row in again.rows] == [
+        ("a.jpg", "1", "30.25"),
+        ("a.jpg", "2", "30.25"),
+        ("b.jpg", "1", "30.25"),
+    ]
+    assert GrowingTable(target, COLUMNS, ["other options"]).rows == []
+    again.add([_row("c.jpg")])
+    again.close()
+    assert target.read_text().splitlines() == [
+        "file,face,age", "a.jpg,1,30.25", "a.jpg,2,30.25", "b.jpg,1,30.25", "c.jpg,1,30.25"
+    ]  # fmt: skip
+    assert not again.part.exists()
+    table = GrowingTable(target, COLUMNS, [])
+    table.add([_row("a.jpg")])
+    table.add([_row("b.jpg")])
+    assert GrowingTable(target, COLUMNS, [], fresh=True).rows == []
+
+
+def test_every_file_name_can_be_written_and_read_back(tmp_path: Path):
+    names = [os.fsdecode(b"caf\xe9.jpg"), 'quote".jpg', "comma,.jpg", "new\nline.jpg", "雪.jpg", "=1+1.jpg"]
+    table = GrowingTable(tmp_path / "faces.csv", COLUMNS, [])
+    for name in names:
+        table.add([_row(name)])
+    table.close()
+    with (tmp_path / "faces.csv").open(encoding="utf-8", newline="") as stream:
+        assert [row["file"] for row in csv.DictReader(stream)] == [escaped(name) for name in names]
+    back = escaped(names[0]).encode("raw_unicode_escape").decode("raw_unicode_escape")
+    assert os.fsencode(back) == b"caf\xe9.jpg"
+
+
+def test_a_table_takes_nobodys_place(tmp_path: Path):
+    for place, said in (("photo.jpg", "picture"), (".", "folder")):
+        with pytest.raises(UserError, match=f"take the place of a {said}"):
+            check_table(tmp_path / place, COLUMNS)
+    foreign = tmp_path / "addresses.csv"
+    foreign.write_text("name,street\n")
+    with pytest.raises(UserError, match="holds no such table"):
+        check_table(foreign, COLUMNS)
+    check_table(foreign, COLUMNS, force=True)
+    assert foreign.read_text() == "name,street\n"
+    (tmp_path / "own.csv").write_text("file,face,age,gender\n")
+    check_table(tmp_path / "own.csv", COLUMNS)
+    with pytest.raises(UserError, match="cannot be written"):
+        check_table(foreign / "below.csv", COLUMNS)
+
+
+def test_people_see_age_with_interval_and_gender_with_probability():
+    answer = {"age": 36.29, "age_low": 24.6, "age_high": 48.0, "gender": "Female", "probability_female": 0.823}
+    text = as_text(
+        [
+            {"file": "new\nline.jpg", "face": 1, **answer, "note": "turned by 180 degrees"},
+            {"file": "wall.png", "face": "0", "gender": "no face found", "age": "", "note": ""},
+        ]
+    )
+    assert text.splitlines() == [
+        "file           face  age           gender         note",
+        r"new\nline.jpg  1     36.3 (25-48)  Female 82 %    turned by 180 degrees",
+        "wall.png                           no face found",
+    ]
