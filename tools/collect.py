@@ -110,8 +110,8 @@ def _write_comparisons(store: ResultStore, rows: list[Result], reference: Path) 
 def _comparable(run: Result, row: Result, field: str) -> bool:
     """Whether a run was trained like a row but for one field; the constant rate of the row before is not compared."""
     alike = set(run.experiment.differences(row.experiment)) <= {field}
-    alike = alike and run.training_version == row.training_version
-    return alike and (field != "scheduler" or run.experiment.scheduler in SCHEDULERS)
+    trained = run.history and run.training_version == row.training_version
+    return alike and trained and (field != "scheduler" or run.experiment.scheduler in SCHEDULERS)
 
 
 def _study(database: Path) -> list[dict[str, Any]]:

@@ -30,8 +30,8 @@ SCORES = {"age MAE": "{age_mae:.2f}", "gender accuracy": "{gender_accuracy:.1%}"
 CHANGE = {"change of age MAE [95 %]": "{change}"}
 
 
-def ladder() -> str:
-    """The published table and ours side by side."""
+def ladder(short: bool = False) -> str:
+    """The published table and ours side by side; the short one has what a reader looks for first."""
     rows = [result for result in measured.measured_results(measured.shown_profile()) if not result.repeat]
     table, published = results_table(rows), measured.published_rows()
     theirs = [published.get(result.row) for result in rows]
@@ -39,7 +39,7 @@ def ladder() -> str:
     table.insert(
         2, "published: age MAE, RMSE, gender", [form.format(**row).replace("%", " %") if row else "" for row in theirs]
     )
-    return _markdown(table)
+    return _markdown(table.drop(columns=["notebook", *table.columns[5:6], *table.columns[7:]]) if short else table)
 
 
 def steps() -> str:
@@ -201,16 +201,15 @@ def ten_million() -> str:
 
 
 def notebooks() -> str:
-    """How to read the notebooks: each one's question, and its time with the sample."""
+    """The chapters as a list of links with their questions, and the time they take with the sample."""
     took = read_json(REFERENCE / "sample_run.json")
-    rows = []
+    lines = []
     for path in sorted((repository_root() / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         first = " ".join("".join(read_json(path)["cells"][0]["source"]).split())
         title, question = re.search(r"# \d+\. (.*?) \*\*Question: (.*?)\*\*", first).groups()
-        link, asked = f"[{path.stem[:2]}. {title}](notebooks/{path.name})", question[0].upper() + question[1:]
-        rows.append((link, asked, took["seconds"].get(path.stem, "")))
-    rows.append(("", took["machine"], sum(took["seconds"].values())))
-    return _markdown(pd.DataFrame(rows, columns=["notebook", "question", "seconds"]))
+        asked = question[0].upper() + question[1:]
+        lines.append(f"- [{path.stem[:2]} {title}](notebooks/{path.name}): {asked}")
+    return "\n".join([*lines, "", f"With the sample: {sum(took['seconds'].values())} s in all on {took['machine']}."])
 
 
 def exports() -> str:
@@ -258,11 +257,13 @@ def _table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> str
 
 
 def _markdown(table: pd.DataFrame) -> str:
-    return table.to_markdown(index=False, disable_numparse=True)
+    lines = [list(table.columns), ["---"] * len(table.columns), *table.astype(str).to_numpy().tolist()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
-    "ladder": ladder,
+    "ladder": lambda: ladder(short=True),
+    "ladder-in-full": ladder,
     "steps": steps,
     "seeds": seeds,
     "measured-on": lambda: measured_on(measured.shown_profile()),

@@ -183,11 +183,7 @@ def stamps_of(notebooks: list[Path], inputs: list[Any]) -> dict[str, str]:
 
 
 def _execute(notebook: Path, target: Path, parameters: dict, cell_timeout: int) -> None:
-    """Runs one notebook in a kernel of its own.
-
-    Raises:
-        UserError: with notebook, cell and last lines of the error; the partial notebook is kept beside the target.
-    """
+    """Runs one notebook in a kernel of its own; if it fails, what ran is kept beside the target."""
     failed = target.with_name(f"{target.stem}.failed.ipynb")
     try:
         with replacing(target) as temporary:

@@ -13,13 +13,7 @@ from .style import GENDER_COLOURS, SEQUENTIAL, new_axes, picture_grid
 
 
 def face_grid(dataset: Dataset, faces: pd.DataFrame, columns: int = 8) -> Figure:
-    """Shows faces with age, gender and race under them.
-
-    Args:
-        dataset: the dataset.
-        faces: rows of its face table, in the order to be shown.
-        columns: faces in a row.
-    """
+    """Shows faces, rows of the dataset's face table, with age, gender and race, so many `columns` in a row."""
     pictures = [np.asarray(read_picture(dataset.folder, path)) for path in faces["path"]]
     titles = [f"{row.age}, {GENDERS[row.gender]}\n{RACES[row.race]}" for row in faces.itertuples(index=False)]
     return picture_grid(pictures, titles, columns)
@@ -29,10 +23,8 @@ def age_distribution(faces: pd.DataFrame) -> Figure:
     """Faces by year of age, the genders on top of each other."""
     figure, axes = new_axes(9, 3.6)
     table = pd.DataFrame({"age": faces["age"], "gender": gender_name(faces["gender"])})
-    edges = np.arange(0.5, faces["age"].max() + 1)
-    sns.histplot(
-        table, x="age", hue="gender", bins=edges, multiple="stack", palette=GENDER_COLOURS, ax=axes, linewidth=0
-    )
+    look = {"multiple": "stack", "palette": GENDER_COLOURS, "linewidth": 0}
+    sns.histplot(table, x="age", hue="gender", bins=np.arange(0.5, faces["age"].max() + 1), ax=axes, **look)
     axes.set(xlabel="age in years", ylabel="faces", title="How old the faces are")
     sns.move_legend(axes, "upper right", title=None)
     return figure

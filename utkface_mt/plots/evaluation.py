@@ -54,9 +54,8 @@ def ladder_chart(
 def age_error_heatmap(grid: pd.DataFrame) -> Figure:
     """Heatmap of the mean absolute age error by age group and gender, in years."""
     figure, axes = new_axes(5.5, 4.6)
-    sns.heatmap(
-        grid, annot=True, fmt=".1f", cmap=SEQUENTIAL, cbar_kws={"label": "MAE in years"}, ax=axes, linewidths=0.5
-    )
+    bar = {"label": "MAE in years"}
+    sns.heatmap(grid, annot=True, fmt=".1f", cmap=SEQUENTIAL, cbar_kws=bar, ax=axes, linewidths=0.5)
     axes.set(xlabel="", ylabel="age group in years", title="Age error by age group and gender")
     axes.tick_params(axis="y", rotation=0)
     return figure
@@ -82,12 +81,7 @@ def gender_confusion(predictions: pd.DataFrame) -> Figure:
     figure, axes = new_axes(4.6, 3.8)
     counts = confusion_matrix(predictions["gender_true"], gender_predicted(predictions), labels=[0, 1])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    text = np.array(
-        [
-            [f"{n}\n{100 * share:.1f} %" for n, share in zip(*pair, strict=True)]
-            for pair in zip(counts, shares, strict=True)
-        ]
-    )
+    text = np.vectorize("{}\n{:.1f} %".format)(counts, 100 * shares)
     sns.heatmap(shares, annot=text, fmt="", cmap=SEQUENTIAL, vmin=0, vmax=1, cbar=False, ax=axes, linewidths=0.5,
                 xticklabels=GENDERS, yticklabels=GENDERS)  # fmt: skip
     axes.set(xlabel="predicted", ylabel="true", title="Gender")
@@ -95,12 +89,7 @@ def gender_confusion(predictions: pd.DataFrame) -> Figure:
 
 
 def group_scores(table: pd.DataFrame, title: str) -> Figure:
-    """Age error and gender accuracy of each group with 95 % intervals.
-
-    Args:
-        table: as `utkface_mt.evaluation.metrics.by_group` gives it.
-        title: of the figure.
-    """
+    """Age error and gender accuracy of each group with 95 % intervals, as `metrics.by_group` gives them."""
     labels = [" ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in table.index]
     figure, panels = plt.subplots(1, 2, figsize=(11, 0.38 * len(table) + 1.5), sharey=True)
     places = np.arange(len(table))[::-1]
@@ -119,11 +108,9 @@ def reliability(test: pd.DataFrame, calibration: GenderCalibration) -> Figure:
     """Predicted probability of female against its measured share, before and after calibration."""
     figure, axes = new_axes(5.4, 4.6)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1)
-    versions = (
-        ("as predicted", test["probability_female"]),
-        ("calibrated", calibration.probability(test["probability_female"])),
-    )
-    for (label, values), marker in zip(versions, ("o", "s"), strict=True):
+    predicted = test["probability_female"]
+    versions = (("as predicted", predicted, "o"), ("calibrated", calibration.probability(predicted), "s"))
+    for label, values, marker in versions:
         table = reliability_table(values, test["gender_true"])
         error = calibration_error(values, test["gender_true"])
         axes.plot(table["predicted"], table["measured"], marker=marker, label=f"{label}: error {100 * error:.1f} %")
@@ -166,19 +153,12 @@ def attribution_row(picture: np.ndarray, maps: dict[str, np.ndarray], title: str
 
 
 def age_probabilities(shares: np.ndarray, answer: float) -> Figure:
-    """The probability of each year for one face.
-
-    Args:
-        shares: from 0 years on, `[years]`.
-        answer: the age that is answered, in years.
-    """
+    """The probability of each year from 0 on for one face, `[years]`, and the age that is answered, in years."""
     figure, axes = new_axes(8, 3)
     axes.fill_between(np.arange(len(shares)), 100 * shares, color=BLUE, alpha=0.6, linewidth=0)
     axes.axvline(answer, color=ORANGE, label=f"the answer: {answer:.0f} years")
-    axes.set(
-        xlabel="age in years", ylabel="probability in %", title="What the age head says", xlim=(0, len(shares) - 1)
-    )
-    axes.set_ylim(bottom=0)
+    axes.set(xlabel="age in years", ylabel="probability in %", title="What the age head says")
+    axes.set(xlim=(0, len(shares) - 1), ylim=(0, None))
     axes.legend()
     return figure
 
@@ -194,11 +174,7 @@ def photo(picture: Image.Image, title: str) -> Figure:
 
 
 def error_by_margin(validation: dict[str, Any]) -> Figure:
-    """Age error of faces that were found and cut again, against how much more than UTKFace the crops show.
-
-    Args:
-        validation: the part `validation` of `reference/alignment.json`.
-    """
+    """Age error of faces cut again, by how much more than UTKFace the crops show, as `alignment.json` has it."""
     figure, axes = new_axes(7.5, 4)
     rows = validation["margins"]
     margins = [100 * row["margin"] for row in rows]

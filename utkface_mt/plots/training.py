@@ -20,12 +20,9 @@ FEW = 4  # curves that the five colours of the style and a legend inside the pan
 
 
 def learning_curves(results: Mapping[str, Result]) -> Figure:
-    """Training (dashed) and validation (solid) loss by epoch, and the parts of both.
+    """Training (dashed) and validation (solid) loss by epoch, and the parts of both, for results by their label.
 
     Losses of different age heads are of different kinds, so that their heights cannot be compared.
-
-    Args:
-        results: label to result.
     """
     many = len(results) > FEW
     figure, panels = plt.subplots(1, 3, figsize=(12, 4.6 if many else 3.6))
@@ -61,19 +58,15 @@ def learning_rates(results: Mapping[str, Result]) -> Figure:
 
 
 def study_figures(study: optuna.Study) -> list[Figure]:
-    """Optuna's optimisation history, parameter importances and slices.
-
-    The importances are left out where a study has too few completed trials to tell.
-    """
+    """Optuna's optimisation history, parameter importances (if the trials are enough to tell) and slices."""
     from optuna.visualization import matplotlib as plots
 
-    completed = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
     figures = []
     with warnings.catch_warnings(), plt.rc_context():  # optuna's plots set a style of their own
         warnings.simplefilter("ignore")  # and are marked as experimental
         figures.append(_resized(plots.plot_optimization_history(study), 7, 3.6))
         figures[0].axes[0].xaxis.get_major_locator().set_params(integer=True)
-        if len(completed) > 3:
+        if len(study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))) > 3:
             figures.append(_resized(plots.plot_param_importances(study), 7, 3.6))
         figures.append(_resized(plots.plot_slice(study), 15, 3.4))
         for axes in figures[-1].axes:
@@ -118,20 +111,15 @@ def loss_weight_sweep(results: Sequence[Result]) -> Figure:
     right.set_ylabel("gender accuracy in % (validation)", color=ORANGE)
     right.grid(False)
     left.axvline(45, color=GREY, linewidth=1, linestyle=":")
-    left.annotate(
-        "published", (45, left.get_ylim()[0]), xytext=(3, 4), textcoords="offset points", color=GREY, fontsize=9
-    )
+    place = (45, left.get_ylim()[0])
+    left.annotate("published", place, xytext=(3, 4), textcoords="offset points", color=GREY, fontsize=9)
     return figure
 
 
 def class_weights(table: pd.DataFrame) -> Figure:
-    """Faces and their total weight in the gender loss, before and after balancing.
-
-    Args:
-        table: index gender; columns `faces` and `balanced` (sums of weights).
-    """
+    """The genders' total weights in the gender loss, before (column `faces`) and after balancing (`balanced`)."""
     figure, axes = new_axes(6, 3.4)
-    long = table.rename(columns={"faces": "as they are", "balanced": "balanced"}).reset_index(names="gender")
+    long = table.rename(columns={"faces": "as they are"}).reset_index(names="gender")
     long = long.melt("gender", var_name="weights", value_name="total")
     sns.barplot(long, x="gender", y="total", hue="weights", ax=axes)
     axes.set(xlabel="", ylabel="total weight in the gender loss", title="How much each gender counts")
@@ -140,11 +128,7 @@ def class_weights(table: pd.DataFrame) -> Figure:
 
 
 def cost_against_accuracy(table: pd.DataFrame) -> Figure:
-    """Backbones from the least work to the most, with their speed and, where they were probed, their age error.
-
-    Args:
-        table: as `utkface_mt.training.backbone_costs.comparison` gives it.
-    """
+    """Backbones by work, with their speed and, where probed, their age error: a table of `evaluation.cost.comparison`."""
     table = table.sort_values("mega_multiply_adds", ascending=False)
     panels = {"mega_multiply_adds": "million multiply-adds", "inference_images_per_second": "pictures a second"}
     if table["age_mae"].notna().any():

@@ -94,6 +94,7 @@ def fit(
 
         expected = targets(data.ages[data.validation], data.genders[data.validation], age_head)
         even = {name: np.ones(len(data.validation), np.float32) for name in expected}
+        validation = training_batches(data.source, data.validation, expected, even, batch_size=64, epochs=1, seed=0)
         batches = training_batches(
             data.source,
             data.train,
@@ -112,9 +113,7 @@ def fit(
             epochs=epochs,
             initial_epoch=start,
             steps_per_epoch=-(-len(data.train) // batch_size),
-            validation_data=training_batches(
-                data.source, data.validation, expected, even, batch_size=64, epochs=1, seed=0
-            ),
+            validation_data=validation,
             callbacks=[StopBadTraining(files_of), *([reducing] if reducing else []), checkpoints, *callbacks],
             shuffle=False,  # the batches come in their order already
             verbose=0,
