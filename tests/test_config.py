@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utkface_mt.config import CHOICES, ENVIRONMENT, PROFILES, RANGES, Experiment, Settings, get_profile
+from utkface_mt.config import CHOICES, ENVIRONMENT, PROFILES, RANGES, Experiment, Settings
 from utkface_mt.util.errors import UserError
 
 VALUES = {name: st.sampled_from(choices) for name, choices in CHOICES.items()}
@@ -55,7 +55,7 @@ def test_differences_name_what_changed():
 def test_profiles_are_known_by_name_and_the_users_epochs_and_trials_go_for_every_row():
     assert set(PROFILES) == {"sample", "cpu", "full"}
     with pytest.raises(UserError, match="There is no profile 'gpu'"):
-        get_profile("gpu")
+        Settings(profile="gpu")
     for name in PROFILES:
         profile = Settings(profile=name, data="faces.zip", epochs=1, trials=2).changed_profile()
         assert profile.start.epochs == profile.trial_epochs == 1

@@ -69,7 +69,7 @@ def _located(workspace: Workspace, positions: np.ndarray) -> Iterator[tuple[int,
     """Position, crop and landmarks of faces: of several in a crop the one nearest to the middle, None if none."""
     for position in track(positions, "Finding faces in crops"):
         picture = read_picture(workspace.dataset.folder, workspace.faces["path"].iloc[position])
-        off_centre = {sum(abs(np.add(box[:2], box[2:]) - CROP_SIZE)): place for box, place, _ in locate(picture)}
+        off_centre = {sum(abs(np.add(box[:2], box[2:]) - CROP_SIZE)): place for box, place, *_ in locate(picture)}
         yield int(position), picture, off_centre[min(off_centre)] if off_centre else None
 
 

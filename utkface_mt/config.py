@@ -280,7 +280,9 @@ class Settings:
             value = _typed(entry.name, getattr(self, entry.name), entry.type)
             if entry.type is int and value < 0:
                 raise UserError(f"{entry.name}={value!r} should be 0 or more.")
-        if get_profile(self.profile).needs_data and self.data == "sample":
+        if self.profile not in PROFILES:
+            raise UserError(f"There is no profile {self.profile!r}; choose one of {', '.join(PROFILES)}.")
+        if PROFILES[self.profile].needs_data and self.data == "sample":
             raise UserError(
                 f"The profile {self.profile} is for UTKFace: give the data, a folder, a .zip, a .tar.gz, or 'kaggle'."
             )
@@ -315,23 +317,12 @@ class Settings:
 
     def changed_profile(self) -> Profile:
         """The profile with the epochs and trials that were asked for."""
-        profile = get_profile(self.profile)
+        profile = PROFILES[self.profile]
         if self.epochs:
-            changes = {row: {**fields, "epochs": self.epochs} for row, fields in profile.changes.items()}
             start = replace(profile.start, epochs=self.epochs)
+            changes = {row: {**change, "epochs": self.epochs} for row, change in profile.changes.items()}
             profile = replace(profile, start=start, trial_epochs=self.epochs, changes=changes)
         return replace(profile, trials=self.trials) if self.trials else profile
-
-
-def get_profile(name: str) -> Profile:
-    """Looks a profile up.
-
-    Raises:
-        UserError: if there is none of that name.
-    """
-    if name not in PROFILES:
-        raise UserError(f"There is no profile {name!r}; choose one of {', '.join(PROFILES)}.")
-    return PROFILES[name]
 
 
 def repository_root() -> Path:

@@ -15,13 +15,7 @@ lime_image.tqdm = functools.partial(lime_image.tqdm, disable=True)  # it draws a
 
 
 def lime_attribution(
-    network: keras.Model,
-    picture: np.ndarray,
-    task: str,
-    age_head: AgeHead,
-    *,
-    samples: int,
-    seed: int = 0,
+    network: keras.Model, picture: np.ndarray, task: str, age_head: AgeHead, *, samples: int, seed: int = 0
 ) -> np.ndarray:
     """LIME: what happens to the prediction when superpixels are greyed out (Ribeiro et al., KDD 2016).
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -141,53 +140,39 @@ def _train(
     folder = workspace.store.place(key)
     pixels = workspace.pixels(experiment)
     with get_strategy(workspace.settings.strategy).scope():
-        network = build(workspace, experiment)
+        network, age_head = build(workspace, experiment), workspace.age_head(experiment)
+        source, model = pixels, network
         if experiment.fine_tune == 0 and experiment.augment == "none" and not experiment.first_epochs:
             source = _features(workspace, network, experiment, pixels)
-            head = workspace.age_head(experiment)
-            model = build_heads(source.shape[1], head, dropout=experiment.dropout, seed=experiment.seed)
-        else:
-            source, model = pixels, network
-        history = _fit(workspace, experiment, model, source, folder / "training", callbacks)
+            model = build_heads(source.shape[1], age_head, dropout=experiment.dropout, seed=experiment.seed)
+        data = workspace.training_data(source)
+        batch_size = experiment.batch_size * workspace.replicas
+        rate = experiment.learning_rate * workspace.replicas  # in step with the batch (Goyal et al., arXiv 1706.02677)
+        steps = experiment.epochs * -(-len(data.train) // batch_size)
+        history = fit(
+            model,
+            data,
+            age_head,
+            build_optimizer(experiment.optimizer, rate, experiment.weight_decay, experiment.scheduler, steps),
+            folder / "training",
+            epochs=experiment.epochs,
+            batch_size=batch_size,
+            patience=experiment.patience,
+            plateau=experiment.scheduler == "plateau",
+            gender_share=experiment.gender_share,
+            weights=experiment.sample_weights,
+            augment=experiment.augment,
+            first_size=experiment.first_size,
+            first_epochs=experiment.first_epochs,
+            seed=experiment.seed,
+            callbacks=callbacks,
+        )
         if model is not network:
             copy_heads(model, network)
     with replacing(folder / "network.weights.h5") as temporary:
         network.save_weights(temporary)
     seconds = sum(epoch["seconds"] for epoch in history) or time.perf_counter() - started
     return network, history, round(seconds, 1)
-
-
-def _fit(
-    workspace: Workspace,
-    experiment: Experiment,
-    model: keras.Model,
-    source: np.ndarray,
-    folder: Path,
-    callbacks: Sequence,
-) -> History:
-    """Fits a network, or its heads, as the experiment says."""
-    data = workspace.training_data(source)
-    batch_size = experiment.batch_size * workspace.replicas
-    rate = experiment.learning_rate * workspace.replicas  # in step with the batch (Goyal et al., arXiv 1706.02677)
-    steps = experiment.epochs * -(-len(data.train) // batch_size)
-    return fit(
-        model,
-        data,
-        workspace.age_head(experiment),
-        build_optimizer(experiment.optimizer, rate, experiment.weight_decay, experiment.scheduler, steps),
-        folder,
-        epochs=experiment.epochs,
-        batch_size=batch_size,
-        patience=experiment.patience,
-        plateau=experiment.scheduler == "plateau",
-        gender_share=experiment.gender_share,
-        weights=experiment.sample_weights,
-        augment=experiment.augment,
-        first_size=experiment.first_size,
-        first_epochs=experiment.first_epochs,
-        seed=experiment.seed,
-        callbacks=callbacks,
-    )
 
 
 def _features(workspace: Workspace, network: keras.Model, experiment: Experiment, pixels: np.ndarray) -> np.ndarray:

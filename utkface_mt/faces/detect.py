@@ -26,7 +26,8 @@ DETECTION_SIDE = 1600  # pixels: the longer side of what the detector sees
 SMALLEST_FACE = 20  # pixels of that: about 1/80 of the photo's longer side
 CONFIDENCE = 0.8
 CONFIDENCE_TURNED = 0.95  # for a face in a photo that is turned since none was found in it
-SURELY_TURNED = 3.0  # log-odds
+CLEARLY_TURNED = 3.0  # log-odds by which a turned view of a face should beat the upright one
+SURE, SURE_OF_TURNED = 1.0, 3.0  # log-odds that a second look should give
 PART = 128  # patches that a network of the detector sees at a time
 
 
@@ -90,7 +91,8 @@ def locate(photo: Image.Image, confidence: float = CONFIDENCE) -> list[tuple[tup
     turns = [face[3] for face in found]
     most = max(set(turns), key=turns.count, default=0) // 90
     for quarters in (most,) if most else () if found else (1, 3, 2):
-        again = _detect(seen.rotate(90 * quarters, expand=True), confidence if most else CONFIDENCE_TURNED)
+        turned = seen.rotate(90 * quarters, expand=True)
+        again = _detect(turned, confidence if most else CONFIDENCE_TURNED, SURE_OF_TURNED)
         if again:
             found = [_turn_back(face, quarters, seen.size) for face in again]
             break
@@ -98,28 +100,32 @@ def locate(photo: Image.Image, confidence: float = CONFIDENCE) -> list[tuple[tup
     return [(tuple((np.array(box) * np.tile(scale, 2)).tolist()), marks * scale, *rest) for box, marks, *rest in found]
 
 
-def _detect(seen: Image.Image, confidence: float) -> list[tuple[tuple, np.ndarray, float, int]]:
+def _detect(seen: Image.Image, confidence: float, odds: float = SURE) -> list[tuple[tuple, np.ndarray, float, int]]:
+    """The faces of which the detector is still as sure, in log-odds, when it looks again."""
     answers = _detector().detect_faces(
         np.asarray(seen), box_format="xyxy", min_face_size=SMALLEST_FACE, threshold_onet=confidence
     )
     found = []
     for start in range(0, len(answers), PART // 8):
         part = answers[start : start + PART // 8]
-        for answer, (turn, marks) in zip(part, _ways_up(seen, [answer["box"] for answer in part]), strict=True):
+        seconds = _look_again(seen, [answer["box"] for answer in part])
+        for answer, (turn, marks, sure) in zip(part, seconds, strict=True):
             if not turn:
                 marks = np.array([answer["keypoints"][name] for name in LANDMARKS], np.float64)
-            found.append((tuple(map(float, answer["box"])), marks, float(answer["confidence"]), turn))
+            if sure > (SURE_OF_TURNED if turn else odds):
+                found.append((tuple(map(float, answer["box"])), marks, float(answer["confidence"]), turn))
     return found
 
 
-def _ways_up(seen: Image.Image, boxes: list) -> list[tuple[int, np.ndarray]]:
-    """How faces stand, and where their landmarks then are.
+def _look_again(seen: Image.Image, boxes: list) -> list[tuple[int, np.ndarray, float]]:
+    """How faces stand, where their landmarks then are, and whether they are faces at all.
 
     The detector takes a face that stands on its head for one that does not, with the eyes at the mouth. But its last
-    network is surer of a face the less it is turned: it sees each face in four turns, cut narrowly and widely.
+    network is surer of a face the less it is turned: it sees each face in four turns, cut narrowly and widely. Of
+    what is no face it is never sure in both cuts.
 
     Returns:
-        For each box the turn, as `Face` has it, and float64 `[5, 2]`.
+        For each box the turn, as `Face` has it, float64 `[5, 2]`, and the log-odds of both cuts together.
     """
     corners = np.array(boxes, np.float64).reshape(-1, 2, 2)
     centres, halves = corners.mean(axis=1), (corners[:, 1] - corners[:, 0]).max(axis=1) / 2
@@ -132,12 +138,13 @@ def _ways_up(seen: Image.Image, boxes: list) -> list[tuple[int, np.ndarray]]:
     _, marks, shares = _detector().stages[-1].model((np.stack(patches) - 127.5) / 128)
     odds = np.log(np.asarray(shares, np.float64) + 1e-12) @ (-1, 1)
     odds = odds.reshape(len(boxes), 2, 4).sum(axis=1)
-    quarters = np.where(odds.max(axis=1) - odds[:, 0] > SURELY_TURNED, odds.argmax(axis=1), 0)
+    best = odds.max(axis=1)
+    quarters = np.where(best - odds[:, 0] > CLEARLY_TURNED, odds.argmax(axis=1), 0)
     marks = np.asarray(marks, np.float64).reshape(len(boxes), 2, 4, 2, 5)[np.arange(len(boxes)), 0, quarters] - 0.5
     there = (marks[:, 0] + 1j * marks[:, 1]) * (1j**quarters * 2 * halves)[:, None]
     return [
-        (int(90 * turn), np.stack([place.real, place.imag], axis=1) + centre)
-        for turn, place, centre in zip(quarters, there, centres, strict=True)
+        (int(90 * turn), np.stack([place.real, place.imag], axis=1) + centre, sure)
+        for turn, place, centre, sure in zip(quarters, there, centres, best, strict=True)
     ]
 
 

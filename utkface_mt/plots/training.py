@@ -128,7 +128,7 @@ def class_weights(table: pd.DataFrame) -> Figure:
 
 
 def cost_against_accuracy(table: pd.DataFrame) -> Figure:
-    """Backbones by work, with their speed and, where probed, their age error: a table of `evaluation.cost.comparison`."""
+    """Backbones by work, with their speed and, where probed, their age error: a table of `cost.comparison`."""
     table = table.sort_values("mega_multiply_adds", ascending=False)
     panels = {"mega_multiply_adds": "million multiply-adds", "inference_images_per_second": "pictures a second"}
     if table["age_mae"].notna().any():
