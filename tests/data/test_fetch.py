@@ -4,7 +4,6 @@ import io
 import shutil
 import struct
 import tarfile
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from utkface_mt.util.errors import UserError
 
 NAME = "30_1_2_20170116174525125.jpg.chip.jpg"
 GOOD = "31_0_3_20170116174525126.jpg.chip.jpg"
+TRIES = 400  # damaged archives
 
 
 @pytest.mark.parametrize(
@@ -200,10 +200,10 @@ def test_a_disk_without_room_is_told_before_anything_is_written(
 def test_whatever_bytes_an_archive_has_it_is_read_or_refused(kind: str, tmp_path: Path, picture: Callable):
     good = _archive(tmp_path / f"good.{kind}", (NAME, picture()), (f"UTKFace/{GOOD}", picture(1))).read_bytes()
     rng = np.random.default_rng(0)
-    ends, refused, read = time.monotonic() + 8, 0, 0
-    while time.monotonic() < ends:
+    refused, read = 0, 0
+    for _ in range(TRIES):
         data = bytearray(good)
-        for position in rng.integers(0, len(data), rng.integers(1, 12)):
+        for position in rng.integers(0, len(data), rng.integers(0, 12)):
             data[position] = rng.integers(0, 256)
         archive = tmp_path / f"bad.{kind}"
         archive.write_bytes(bytes(data[: rng.integers(1, len(data) + 1)] if rng.random() < 0.2 else data))
@@ -212,6 +212,6 @@ def test_whatever_bytes_an_archive_has_it_is_read_or_refused(kind: str, tmp_path
             read += 1
         except UserError:
             refused += 1
-    assert refused > 20
+    assert refused > TRIES / 10
     assert read > 0
     assert {path.name for path in tmp_path.iterdir()} <= {f"good.{kind}", f"bad.{kind}", "storage"}

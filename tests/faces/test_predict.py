@@ -137,7 +137,9 @@ def test_an_interrupted_call_keeps_its_rows_and_the_same_command_goes_on(
     assert not table.exists()
     assert "holds the rows of 3 of 5 files" in capsys.readouterr().err
     asked = []
-    monkeypatch.setattr(predict, "predict_rows", lambda files, *options: asked.extend(files) or answers(files, *options))
+    monkeypatch.setattr(
+        predict, "predict_rows", lambda files, *options: asked.extend(files) or answers(files, *options)
+    )
     assert main(command) == 0
     assert [path.name for path in asked] == ["c.png", "d.png", "e.png"]  # the last kept might have been cut off
     assert [Path(file).name for file in pd.read_csv(table)["file"]] == [f"{name}.png" for name in "abcde"]

@@ -47,6 +47,8 @@ def fetch(source: str, storage: Path, progress: Progress | None = None) -> Path:
     Raises:
         UserError: if the source does not exist, is no archive, holds no picture or is unsafe to extract.
     """
+    if source in ("sample", "kaggle") and Path(source).is_dir():
+        raise UserError(f"{source!r} names a dataset and a folder here. Give ./{source} for the folder.")
     if source == "sample":
         return write_sample(storage / "sample", progress=progress)
     if source == "kaggle":
