@@ -58,6 +58,10 @@ def test_what_cannot_be_read_is_told_why(photos: Path, tmp_path: Path, monkeypat
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "cut.jpg").write_bytes((photos / "three.jpg").read_bytes()[:2000])
     (tmp_path / "cut.heic").write_bytes((photos / "phone.heic").read_bytes()[:400])
+    drawn_photo().save(tmp_path / "damaged.avif")
+    damaged = bytearray((tmp_path / "damaged.avif").read_bytes())
+    damaged[-300:-100] = bytes(200)
+    (tmp_path / "damaged.avif").write_bytes(damaged)
     (tmp_path / "program.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
     cases = {
         photos / "broken.jpg": "no picture of a kind that can be read",
@@ -65,6 +69,7 @@ def test_what_cannot_be_read_is_told_why(photos: Path, tmp_path: Path, monkeypat
         tmp_path / "pipe.jpg": "it is no file",
         tmp_path / "cut.jpg": "truncated",
         tmp_path / "cut.heic": "cannot be read|no picture|Invalid|invalid",
+        tmp_path / "damaged.avif": "Failed to decode",
         tmp_path / "program.jpg": "no picture of a kind that can be read",
         tmp_path / "none.jpg": "No such file",
     }

@@ -118,7 +118,9 @@ def open_photo(path: Path) -> Image.Image:
         raise ValueError(f"it has too many pixels ({error}); save it smaller") from error
     except MemoryError:
         raise ValueError("it is too large for the memory of this machine; save it smaller") from None
-    except (OSError, SyntaxError, EOFError) as error:
+    except ValueError:
+        raise
+    except Exception as error:  # decoders raise errors of many kinds at broken data
         raise ValueError(f"it cannot be read ({getattr(error, 'strerror', None) or error})") from error
 
 
