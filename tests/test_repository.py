@@ -172,3 +172,15 @@ def test_every_local_link_and_picture_of_a_page_exists(page: str):
     links = re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8"))
     local = [link for link in links if "://" not in link]
     assert not [link for link in local if not (path.parent / link).exists()]
+
+
+def test_every_promise_names_a_test_that_exists():
+    table = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## What is promised")[1].split("\n## ")[0]
+    cells = [line.split("|")[-2] for line in table.splitlines() if line.startswith("| ")][1:]
+    assert len(cells) > 20
+    for cell in cells:
+        files = [ROOT / "tests" / name for name in re.findall(r"[\w/]+\.py", cell)]
+        assert files
+        text = "".join(path.read_text(encoding="utf-8") for path in files)
+        for name in re.findall(r"\b(?:test_\w+|Test\w+)\b(?!\.py)", cell):
+            assert re.search(rf"(def|class) {name}\b", text), name

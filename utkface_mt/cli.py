@@ -359,7 +359,7 @@ def _predict(options: argparse.Namespace) -> int:
         raise
     if not options.json:
         print(as_text(rows))
-    return _say_what_is_missing(rows, skipped)
+    return _say_what_is_missing(rows, [file for file in skipped if file.resolve() != Path(options.csv).resolve()])
 
 
 def _check_predict(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Every command that the README shows is executed: here for real, or by CI, which the test checks."""
+"""Every command that README and docs show is executed: here for real, or by CI, which the test checks."""
 
 import os
 import re
@@ -29,20 +29,22 @@ PLACES = {  # what a reader puts in the place of these words
     "journal:/shared/study.log": "journal:study.log",
 }
 SHORTER = {  # added, so that a command that takes hours on UTKFace takes seconds on drawn faces, without a download
-    "reproduce": ["--weights", "none"],
     "search": ["--weights", "none", "--epochs", "1", "--trials", "2", "--limit", "120"],
     "run": ["--limit", "200", "--epochs", "1"],
 }
 
 
-def _commands(page: str = "README.md") -> list[str]:
-    blocks = FENCES.findall((ROOT / page).read_text(encoding="utf-8"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def _commands() -> list[str]:
+    blocks = [block for page in PAGES for block in FENCES.findall(page.read_text(encoding="utf-8"))]
     lines = [line.split("    #")[0].split("  #")[0].strip() for block in blocks for line in block.splitlines()]
     return [line for line in lines if line]
 
 
 COMMANDS = list(dict.fromkeys(_commands()))
-INLINE = re.findall(r"`(make [^`<]+)`", (ROOT / "README.md").read_text(encoding="utf-8"))
+INLINE = [found for page in PAGES for found in re.findall(r"`(make [^`<]+)`", page.read_text(encoding="utf-8"))]
 MAKE = [command for command in COMMANDS if command.startswith("make ")]
 OURS = [command for command in COMMANDS if re.match(r"\.venv/bin/(utkface-mt|python -m utkface_mt)\b", command)]
 
@@ -107,6 +109,5 @@ def test_papermill_runs_a_notebook_as_the_readme_says(desk: Path, monkeypatch: p
 
 
 def test_every_picture_is_shown_on_a_page():
-    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
-    places = [(page, place) for page in pages for place in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text())]
+    places = [(page, place) for page in PAGES for place in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text())]
     assert {(page.parent / place).resolve() for page, place in places} == set((ROOT / "images").resolve().iterdir())
