@@ -27,9 +27,13 @@ def _parts(path: Path) -> dict[str, list[nbformat.NotebookNode]]:
     parts: dict[str, list[nbformat.NotebookNode]] = {"": []}
     current = ""
     for cell in nbformat.read(path, as_version=4).cells:
-        if cell.cell_type == "markdown" and (found := re.search(r"^## (.+)$", cell.source, re.MULTILINE)):
-            current = found[1].strip()
-        parts.setdefault(current, []).append(cell)
+        whole = cell.cell_type != "markdown"
+        for piece in (
+            [cell] if whole else map(nbformat.v4.new_markdown_cell, re.split(r"^(?=## )", cell.source, flags=re.M))
+        ):
+            if not whole and (found := re.match(r"## (.+)$", piece.source, re.MULTILINE)):
+                current = found[1].strip()
+            parts.setdefault(current, []).append(piece)
     return parts
 
 
