@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from utkface_mt.evaluation.calibration import AgeInterval, GenderCalibration
-from utkface_mt.evaluation.explain import average_grad_cam, mean_face
+from utkface_mt.evaluation.explain import grad_cam, mean_face
 from utkface_mt.evaluation.metrics import score
 from utkface_mt.experiments.ladder import require_row
 from utkface_mt.experiments.results import Result
@@ -70,7 +70,9 @@ def _write_attribution(workspace: Workspace, network: keras.Model, result: Resul
     rows = workspace.positions("test")
     pictures = np.asarray(workspace.pixels(result.experiment)[rows[:: max(1, len(rows) // ATTRIBUTION_FACES)]])
     head = workspace.age_head(result.experiment)
-    maps = {task: average_grad_cam(network, pictures, task, head).astype(np.float16) for task in HEADS}
+    batches = np.array_split(pictures, -(-len(pictures) // 32))
+    heats = {task: [grad_cam(network, batch, task, head) for batch in batches] for task in HEADS}
+    maps = {task: np.concatenate(parts).mean(axis=0).astype(np.float16) for task, parts in heats.items()}
     with replacing(path) as temporary:
         np.savez_compressed(temporary, face=mean_face(pictures), faces=len(pictures), **maps)
 

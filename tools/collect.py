@@ -37,7 +37,7 @@ def collect(folder: Path, repeats: Path, reference: Path = REFERENCE) -> None:
     if not rows:
         raise UserError(f"There is no row in {folder}. Run the notebooks first.")
     seeds = {result.row: result.experiment.seed for result in rows}
-    again = [result for result in other.repeats() if result.experiment.seed != seeds.get(result.row)]
+    again = [result for result in other.rows("repeats") if result.experiment.seed != seeds.get(result.row)]
     found = {_identity(entry): entry for entry in (rounded(result.table_row()) for result in [*rows, *again])}
     kept = {_identity(entry): entry for entry in measured.measured_entries(reference)}
     split = _split(store, reference, alone=set(kept) <= set(found))

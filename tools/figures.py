@@ -4,13 +4,12 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-import optuna
 from matplotlib.figure import Figure
 
 from utkface_mt.config import REFERENCE, Experiment, repository_root
 from utkface_mt.data.labels import age_group, gender_name, race_name
 from utkface_mt.drawn_faces import draw_face, sample_traits
-from utkface_mt.evaluation.calibration import AgeInterval, GenderCalibration, coverage_table
+from utkface_mt.evaluation.calibration import AgeInterval, GenderCalibration
 from utkface_mt.evaluation.cost import comparison
 from utkface_mt.evaluation.explain import explain
 from utkface_mt.evaluation.metrics import by_group
@@ -24,7 +23,6 @@ from utkface_mt.model.predict import HEADS
 from utkface_mt.model.weights import BUNDLED_MODEL
 from utkface_mt.plots import evaluation, reference, training
 from utkface_mt.plots.style import use_style
-from utkface_mt.training.search import SPACE
 from utkface_mt.util.files import read_json, replacing
 
 from .readme import bundled_profile
@@ -37,7 +35,6 @@ def draw(folder: Path | None = None) -> list[Path]:
     use_style("Agg")
     folder = folder or repository_root() / "images"
     paths = []
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     for group in (_run_figures, _best_figures, _model_figures):
         for name, figure in group().items():
             paths.append(folder / f"{name}.png")
@@ -48,7 +45,7 @@ def draw(folder: Path | None = None) -> list[Path]:
 
 
 def _run_figures() -> dict[str, Figure]:
-    """The ladder, how its rows learnt, the study, the loss-weight sweep, and what backbones cost."""
+    """The ladder, how its rows learnt, the loss-weight sweep, and what backbones cost."""
     sweep = [
         Result(
             "", Experiment(gender_share=run["gender_share"]), "cpu", run["history"], 0.0, validation=run["validation"]
@@ -56,13 +53,11 @@ def _run_figures() -> dict[str, Figure]:
         for run in read_json(REFERENCE / "comparisons.json")["gender_share"]
     ]
     probes = {"MobileNetV2 1.0": measured_result("03_baseline").validation}
-    study = ("study_history", "study_importances", "study_slices")
     return {
         "ladder": reference.measured_ladder(),
         "learning_curves": reference.measured_curves(*(row.name for row in ROWS if row.previous)),
         "backbones": training.cost_against_accuracy(comparison({}, probes)),
         "loss_weights": training.loss_weight_sweep(sweep),
-        **dict(zip(study, training.study_figures(measured_study()), strict=True)),
     }
 
 
@@ -77,10 +72,8 @@ def _best_figures() -> dict[str, Figure]:
         "age_error": evaluation.age_error_heatmap(age_error_grid(test)),
         "by_age": evaluation.group_scores(by_group(test, ages), "By age group, with 95 % intervals"),
         "by_race_and_gender": evaluation.group_scores(by_group(test, groups), "By race code and gender"),
-        "gender": evaluation.gender_confusion(test),
         "predicted_against_true": evaluation.predicted_against_true(test, width),
         "gender_probability": evaluation.reliability(test, GenderCalibration.fit(calibration)),
-        "coverage": evaluation.coverage(coverage_table(calibration, test)),
     }
 
 
@@ -97,19 +90,3 @@ def _model_figures() -> dict[str, Figure]:
     lime = evaluation.attribution_row(picture, heats, title)
     margins = evaluation.error_by_margin(read_json(ALIGNMENT)["validation"])
     return {"attribution": average, "lime": lime, "margins": margins}
-
-
-def measured_study() -> optuna.Study:
-    """The hyperparameter study of the reference, in memory."""
-    study = optuna.create_study(direction="minimize")
-    for trial in read_json(REFERENCE / "study.json"):
-        study.add_trial(
-            optuna.trial.create_trial(
-                state=optuna.trial.TrialState[trial["state"]],
-                value=trial["value"],
-                params=trial["params"],
-                distributions={name: SPACE[name] for name in trial["params"]},
-                intermediate_values={int(epoch): value for epoch, value in trial["epochs"].items()},
-            )
-        )
-    return study

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .config import PROFILES, Settings
+from .config import Settings
 from .util.errors import UserError
 from .util.files import check_writable
 
@@ -98,31 +98,12 @@ def _add_run(verbs: Any) -> None:
 
 def _add_settings(verb: argparse.ArgumentParser) -> None:
     """A flag for each field of `Settings`."""
-    summaries = "; ".join(f"{profile.name}: {profile.summary}" for profile in PROFILES.values())
-    verb.add_argument("--profile", choices=PROFILES, help=summaries)
-    verb.add_argument("--data", help="sample, kaggle, or a folder, .zip or .tar.gz of UTKFace crops")
-    verb.add_argument("--weights", help="imagenet, bundled, none, or a .weights.h5 file")
-    verb.add_argument("--limit", type=int, metavar="N", help="use N faces, the strata kept")
-    verb.add_argument("--epochs", type=int, metavar="N", help="epochs of every row, instead of the profile's")
-    verb.add_argument("--trials", type=int, metavar="N", help="trials of the study, instead of the profile's")
-    verb.add_argument("--seed", type=int, help="seed of training")
-    verb.add_argument("--strategy", choices=("auto", "mirrored"), help="one device, or all devices of this machine")
-    verb.add_argument(
-        "--tensorboard",
-        action="store_true",
-        default=None,
-        help="write logs for TensorBoard into the run's folder while training",
-    )
-    verb.add_argument(
-        "--storage",
-        dest="studies",
-        metavar="URL",
-        help="what the workers of a study share: sqlite:///FILE on one machine, journal:FILE on a shared disk, or a "
-        "database's URL; an SQLite file in the run's folder by default (UTKFACE_MT_STUDIES)",
-    )
-    verb.add_argument(
-        "--runs", metavar="DIR", help="folder for everything a run produces; runs/ by default (UTKFACE_MT_RUNS)"
-    )
+    for entry in fields(Settings):
+        flag = "--storage" if entry.name == "studies" else f"--{entry.name}"
+        if entry.type is bool:
+            verb.add_argument(flag, action="store_true", default=None, help=entry.metadata["help"])
+        else:
+            verb.add_argument(flag, dest=entry.name, type=entry.type, **entry.metadata)
 
 
 def _settings(options: argparse.Namespace, **more: Any) -> Settings:
@@ -181,11 +162,9 @@ def _add_search(verbs: Any) -> None:
 
 
 def _search(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from .experiments.study import search_with_workers
 
-    study = search_with_workers(_settings(options), options.workers, Console(highlight=False))
+    study = search_with_workers(_settings(options), options.workers)
     print(f"Best: trial {study.best_trial.number}, validation loss {study.best_value:.4f}")
     for name, value in study.best_params.items():
         print(f"  {name:<14} {value:g}" if isinstance(value, float) else f"  {name:<14} {value}")

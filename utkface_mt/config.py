@@ -4,7 +4,7 @@ import difflib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -244,35 +244,36 @@ ENVIRONMENT = {  # settings that a variable can give where no argument does
 }
 
 
+def _setting(default: Any, told: str, unit: str | None = None, choices: tuple[str, ...] | None = None) -> Any:
+    return field(default=default, metadata={"help": told, "metavar": unit, "choices": choices})
+
+
 @dataclass(frozen=True)
 class Settings:
-    """How a run is opened; the command line has a flag for each field, and notebooks take them as `overrides`.
+    """How a run is opened: every field is a flag of the command line, and notebooks take them as `overrides`.
 
-    Attributes:
-        profile: `sample`, `cpu` or `full`.
-        data: `sample`, `kaggle`, or the path of a folder or archive of UTKFace crops.
-        weights: where the backbone starts; empty for the profile's default.
-        limit: use this many faces, the strata kept; 0 for all.
-        epochs: epochs of every row; 0 for the profile's.
-        trials: trials of the hyperparameter study; 0 for the profile's.
-        seed: of training.
-        strategy: `auto`, or `mirrored`: every batch is shared by all devices of this machine.
-        tensorboard: whether training writes logs for TensorBoard.
-        studies: storage of hyperparameter studies; empty for an SQLite file in the run's folder.
-        runs: folder for everything a run produces; empty for `runs/` at the repository's root.
+    Of `epochs`, `trials` and `limit`, 0 stands for the profile's, or for all faces; an empty `weights` for the
+    profile's, an empty `runs` or `studies` for the usual place.
     """
 
-    profile: str = "sample"
-    data: str = "sample"
-    weights: str = ""
-    limit: int = 0
-    epochs: int = 0
-    trials: int = 0
-    seed: int = 0
-    strategy: str = "auto"
-    tensorboard: bool = False
-    studies: str = ""
-    runs: str = ""
+    profile: str = _setting(
+        "sample", "; ".join(f"{one.name}: {one.summary}" for one in _PROFILES), None, tuple(PROFILES)
+    )
+    data: str = _setting("sample", "sample, kaggle, or a folder, .zip or .tar.gz of UTKFace crops")
+    weights: str = _setting("", "imagenet, bundled, none, or a .weights.h5 file")
+    limit: int = _setting(0, "use N faces, the strata kept", "N")
+    epochs: int = _setting(0, "epochs of every row, instead of the profile's", "N")
+    trials: int = _setting(0, "trials of the study, instead of the profile's", "N")
+    seed: int = _setting(0, "seed of training")
+    strategy: str = _setting("auto", "one device, or all devices of this machine", None, ("auto", "mirrored"))
+    tensorboard: bool = _setting(False, "write logs for TensorBoard into the run's folder while training")
+    studies: str = _setting(
+        "",
+        "what the workers of a study share: sqlite:///FILE on one machine, journal:FILE on a shared disk, or a "
+        "database's URL; an SQLite file in the run's folder by default (UTKFACE_MT_STUDIES)",
+        "URL",
+    )
+    runs: str = _setting("", "folder for everything a run produces; runs/ by default (UTKFACE_MT_RUNS)", "DIR")
 
     def __post_init__(self) -> None:
         """Checks every value before any work is done."""

@@ -1,13 +1,11 @@
 """The study by command: the one that notebook 05 opens, of valid experiments, by one worker at least."""
 
-import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import optuna
 import pytest
-from rich.console import Console
 
 from utkface_mt.config import Experiment, Settings
 from utkface_mt.experiments.results import Result
@@ -19,7 +17,7 @@ from utkface_mt.util.errors import UserError
 
 @pytest.mark.slow
 def test_the_command_gives_the_study_that_the_notebook_opens(
-    workspace: Workspace, predictions: Callable, tmp_path: Path
+    workspace: Workspace, predictions: Callable, tmp_path: Path, capfd: pytest.CaptureFixture
 ):
     """The first trial is kept beforehand as if it had been trained: the worker, a process of its own, finds it."""
     settings = replace(workspace.settings, epochs=1, trials=1, runs=str(tmp_path))
@@ -28,17 +26,16 @@ def test_the_command_gives_the_study_that_the_notebook_opens(
     key = opened.key(trial)
     opened.store.save_predictions(key, "validation", predictions(5.0))
     opened.store.save(Result(key, trial, "sample", [{"val_loss": 0.25}], 1.0))
-    console = Console(file=io.StringIO(), record=True, width=200)
-    study = search_with_workers(settings, 1, console)
+    study = search_with_workers(settings, 1)
     assert study.best_value == 0.25
     notebooks = fine_tune_study(opened, replace(opened.start, fine_tune=1.0))
     assert [trial.params for trial in notebooks.trials] == [trial.params for trial in study.trials] == [START]
-    assert "trial 0: validation loss 0.2500" in console.export_text()
+    assert "trial 0: validation loss 0.2500" in capfd.readouterr().out
 
 
 def test_workers_are_counted_from_one():
     with pytest.raises(UserError, match="workers=0"):
-        search_with_workers(Settings(), 0, Console())
+        search_with_workers(Settings(), 0)
 
 
 def test_every_searched_value_makes_a_valid_experiment():

@@ -2,13 +2,9 @@
 
 from dataclasses import replace
 
-import numpy as np
-import pandas as pd
-
 from utkface_mt.config import Experiment
-from utkface_mt.evaluation.calibration import coverage_table
 from utkface_mt.experiments.results import Result
-from utkface_mt.plots.evaluation import coverage, gender_confusion, ladder_chart
+from utkface_mt.plots.evaluation import ladder_chart
 
 
 def _row(name: str, error: float) -> Result:
@@ -27,15 +23,3 @@ def test_the_ladder_shows_every_row_with_its_interval_and_the_published_score_be
     ends = sorted(float(end) for segment in left.collections[0].get_segments() for end in segment[:, 0])
     assert ends == [5.0, 8.0, 8.0, 11.0]
     assert [label.get_text() for label in left.get_yticklabels()] == ["03_baseline", "05_fine_tune"]
-
-
-def test_counts_and_coverage_are_those_of_the_predictions():
-    rng = np.random.default_rng(0)
-    table = pd.DataFrame({"gender_true": rng.integers(0, 2, 60), "probability_female": rng.random(60)})
-    table["age_true"] = rng.integers(1, 90, 60)
-    table["age"] = table["age_true"] + rng.normal(0, 5, 60)
-    counts = [int(text.get_text().split("\n")[0]) for text in gender_confusion(table).axes[0].texts]
-    assert sum(counts) == 60
-    assert sum(counts[2:]) == table["gender_true"].sum()
-    measured = coverage_table(table, table)
-    assert np.allclose(coverage(measured).axes[0].lines[1].get_ydata(), 100 * measured["measured"])

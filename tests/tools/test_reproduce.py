@@ -53,6 +53,6 @@ def test_a_row_trained_again_gives_the_same_figures(
     assert again.repeat
     assert table["within"].all()
     assert table["difference"].abs().max() < 0.02
-    kept = ResultStore(workspace.folder.parent / "reproduced" / "sample").repeats()
+    kept = ResultStore(workspace.folder.parent / "reproduced" / "sample").rows("repeats")
     assert [result.name for result in kept] == ["03_baseline-seed0"]
     assert isinstance(table, pd.DataFrame)

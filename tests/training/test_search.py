@@ -20,7 +20,6 @@ from utkface_mt.training.search import (
     finished_trials,
     open_storage,
     open_study,
-    running_trials,
     search,
 )
 from utkface_mt.util.errors import TrainingDivergedError, UserError
@@ -126,7 +125,7 @@ def test_two_workers_share_a_study_and_a_killed_ones_trial_is_run_by_the_other(k
 
     finished = finished_trials(study)
     assert TRIALS <= len(finished) <= TRIALS + 1
-    assert not running_trials(study)
+    assert not study.get_trials(states=(optuna.trial.TrialState.RUNNING,))
     abandoned = study.get_trials(states=(optuna.trial.TrialState.FAIL,))
     assert [trial.user_attrs["worker"]["process"] for trial in abandoned] == [lost.pid]
     points = Counter(trial.params["learning_rate"] for trial in finished)

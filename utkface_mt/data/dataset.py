@@ -1,34 +1,18 @@
 """A dataset opened: its face table, its clusters, its defects; made once and kept by the content's fingerprint."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pandera.pandas as pa
 
 from ..util.errors import UserError
 from ..util.files import digest, read_json, replacing, write_json
 from .duplicates import cluster_faces
 from .fetch import fetch
 from .index import build_index, list_pictures
-from .labels import OLDEST, YOUNGEST
-
-FACE_TABLE = pa.DataFrameSchema(
-    {
-        "path": pa.Column(str),
-        "file": pa.Column(str, unique=True),
-        "age": pa.Column("int64", pa.Check.in_range(YOUNGEST, OLDEST)),
-        "gender": pa.Column("int64", pa.Check.isin([0, 1])),
-        "race": pa.Column("int64", pa.Check.isin(range(5))),
-        "sha256": pa.Column(str, pa.Check.str_length(64, 64)),
-        "cluster": pa.Column("int64", pa.Check.ge(0)),
-    },
-    strict=True,
-)
 
 
 @dataclass(frozen=True)
@@ -37,35 +21,33 @@ class Dataset:
 
     folder: Path  # of the pictures; never written to
     fingerprint: str  # digest of the content (names and bytes), the key of everything derived from it
-    faces: pd.DataFrame  # the usable faces, checked against `FACE_TABLE`
+    faces: pd.DataFrame  # the usable ones: `path`, `file`, `age`, `gender`, `race`, `sha256`, `cluster`
     quarantined: pd.DataFrame  # files that are not used, with columns `path` and `problem`
     storage: Path  # for what is derived from this dataset
 
 
-def open_dataset(source: str, storage: Path, progress: Callable[[str], Callable | None] | None = None) -> Dataset:
+def open_dataset(source: str, storage: Path) -> Dataset:
     """Opens a dataset, reading its pictures the first time only.
 
     Args:
         source: `sample`, `kaggle`, or the path of a folder or archive.
         storage: folder that keeps what is made once for each dataset.
-        progress: given a title, returns a callback (done, total) or None.
 
     Raises:
         UserError: if the source cannot be read or holds no usable face.
     """
-    report = progress or (lambda title: None)
-    folder = fetch(source, storage / "datasets", report("Fetching faces"))
+    folder = fetch(source, storage / "datasets")
     pictures = list_pictures(folder)
     listing = storage / "listings" / f"{digest([str(folder.resolve()), pictures])}.json"
     fingerprint = read_json(listing)["fingerprint"] if listing.exists() else ""
     if not (storage / fingerprint / "faces.csv.gz").exists():
-        table, greys = build_index(folder, [path for path, _, _ in pictures], report("Reading faces"))
+        table, greys = build_index(folder, [path for path, _, _ in pictures])
         fingerprint = _write(table, greys, storage, source)
         write_json(listing, {"fingerprint": fingerprint})
     place = storage / fingerprint
     faces = pd.read_csv(place / "faces.csv.gz", keep_default_na=False, dtype={"path": str, "file": str, "sha256": str})
     quarantined = pd.read_csv(place / "quarantined.csv.gz", keep_default_na=False)
-    return Dataset(folder, fingerprint, FACE_TABLE.validate(faces), quarantined, place)
+    return Dataset(folder, fingerprint, faces, quarantined, place)
 
 
 def _write(table: pd.DataFrame, greys: np.ndarray, storage: Path, source: str) -> str:

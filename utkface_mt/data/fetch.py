@@ -33,16 +33,13 @@ TOO_MANY = "{} holds more than {} files: it is no UTKFace."
 MOST_BYTES = 8 * 1024**3
 MOST_RATIO = 200  # a JPEG hardly shrinks in an archive: what grows more than this is no picture
 
-Progress = Callable[[int, int], None]
 
-
-def fetch(source: str, storage: Path, progress: Progress | None = None) -> Path:
+def fetch(source: str, storage: Path) -> Path:
     """Returns a folder that holds the pictures of `source`.
 
     Args:
         source: `sample`, `kaggle`, or the path of a folder, `.zip` or `.tar.gz`.
         storage: folder for what must be made first (drawn, extracted).
-        progress: called with (done, total).
 
     Raises:
         UserError: if the source does not exist, is no archive, holds no picture or is unsafe to extract.
@@ -50,7 +47,7 @@ def fetch(source: str, storage: Path, progress: Progress | None = None) -> Path:
     if source in ("sample", "kaggle") and Path(source).is_dir():
         raise UserError(f"{source!r} names a dataset and a folder here. Give ./{source} for the folder.")
     if source == "sample":
-        return write_sample(storage / "sample", progress=progress)
+        return write_sample(storage / "sample")
     if source == "kaggle":
         return _download_from_kaggle()
     path = Path(source).expanduser()
@@ -64,7 +61,7 @@ def fetch(source: str, storage: Path, progress: Progress | None = None) -> Path:
         except DAMAGED as error:
             raise UserError(f"{path} is damaged ({error}). Download it again.") from error
         if fits:
-            return _extract(path, storage, members, progress)
+            return _extract(path, storage, members)
     raise UserError(f"{path} is neither a folder nor a .zip or .tar.gz archive, or it is damaged.")
 
 
@@ -87,7 +84,7 @@ def _download_from_kaggle() -> Path:
     return folder
 
 
-def _extract(archive: Path, storage: Path, members: Callable, progress: Progress | None) -> Path:
+def _extract(archive: Path, storage: Path, members: Callable) -> Path:
     """Extracts the pictures of an archive into a folder named after the archive's content."""
     target = storage / f"{archive.name.split('.')[0]}-{file_digest(archive)[:12]}"
     if target.is_dir():
@@ -95,7 +92,7 @@ def _extract(archive: Path, storage: Path, members: Callable, progress: Progress
     with replacing(target) as temporary:
         temporary.mkdir()
         try:
-            _write_members(archive, temporary, members, progress)
+            _write_members(archive, temporary, members)
         except (*DAMAGED, OSError) as error:
             if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL, *CLASHES):
                 raise
@@ -103,10 +100,10 @@ def _extract(archive: Path, storage: Path, members: Callable, progress: Progress
     return target
 
 
-def _write_members(archive: Path, folder: Path, members: Callable, progress: Progress | None) -> None:
-    written = count = 0
+def _write_members(archive: Path, folder: Path, members: Callable) -> None:
+    written = 0
     most = min(MOST_BYTES, MOST_RATIO * archive.stat().st_size)
-    for count, (name, size, total, stream) in enumerate(members(archive), start=1):
+    for name, size, stream in members(archive):
         written += size
         if written > most:
             raise UserError(f"{archive} unpacks to more than {most / 1e6:.1f} MB of pictures: it is no UTKFace.")
@@ -119,9 +116,7 @@ def _write_members(archive: Path, folder: Path, members: Callable, progress: Pro
         destination.parent.mkdir(parents=True, exist_ok=True)
         with destination.open("wb") as output:
             shutil.copyfileobj(stream, output)  # both readers give no more bytes than a member declares
-        if progress:
-            progress(count, total)
-    if not count:
+    if not any(folder.iterdir()):
         raise UserError(f"{archive} holds no .jpg or .png picture.")
 
 
@@ -135,21 +130,20 @@ def _safe(name: str, archive: Path) -> Path:
     return Path(*path.parts)
 
 
-def _zip_members(archive: Path) -> Iterator[tuple[str, int, int, IO[bytes]]]:
+def _zip_members(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
     with zipfile.ZipFile(archive) as container:
         if len(container.infolist()) > MOST_MEMBERS:
             raise UserError(TOO_MANY.format(archive, MOST_MEMBERS))
-        infos = [info for info in container.infolist() if _is_picture(info.filename)]
-        for info in infos:
+        for info in (info for info in container.infolist() if _is_picture(info.filename)):
             if stat.S_ISLNK(info.external_attr >> 16):
                 raise UserError(f"{archive}: {info.filename} is a link; the archive is not used.")
             if info.file_size > MOST_RATIO * max(info.compress_size, 1):
                 raise UserError(f"{archive}: {info.filename} unpacks to {info.file_size} bytes; it is no picture.")
             with container.open(info) as stream:
-                yield info.filename, info.file_size, len(infos), stream
+                yield info.filename, info.file_size, stream
 
 
-def _tar_members(archive: Path) -> Iterator[tuple[str, int, int, IO[bytes]]]:
+def _tar_members(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
     with tarfile.open(archive) as container:
         for number, info in enumerate(container, start=1):
             if number > MOST_MEMBERS:
@@ -157,7 +151,7 @@ def _tar_members(archive: Path) -> Iterator[tuple[str, int, int, IO[bytes]]]:
             if _is_picture(info.name) and (info.issym() or info.islnk()):
                 raise UserError(f"{archive}: {info.name} is a link; the archive is not used.")
             if info.isfile() and _is_picture(info.name):
-                yield info.name, info.size, 0, container.extractfile(info)
+                yield info.name, info.size, container.extractfile(info)
         rest = MOST_RATIO * archive.stat().st_size
         while block := container.fileobj.read(1 << 20):  # only at its end a compressed stream compares its checksum
             rest -= len(block)

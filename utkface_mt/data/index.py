@@ -7,7 +7,6 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -47,30 +46,22 @@ def list_pictures(folder: Path) -> list[tuple[str, int, int]]:
     return sorted(found)
 
 
-def build_index(
-    folder: Path, paths: list[str], progress: Callable[[int, int], None] | None = None
-) -> tuple[pd.DataFrame, np.ndarray]:
+def build_index(folder: Path, paths: list[str]) -> tuple[pd.DataFrame, np.ndarray]:
     """Reads every picture once.
 
     Kaggle's download holds them up to three times: equal names with equal bytes count once, under the shortest path.
 
     Args:
         folder: the dataset's folder.
-        paths: paths relative to it.
-        progress: called with (done, total).
+        paths: relative to it.
 
     Returns:
         The table with `COLUMNS`, a row a face, `problem` empty where the face is usable; and the grey pictures,
         uint8 `[rows, 32, 32]`, zeros where there is a problem.
     """
     paths = sorted(paths, key=lambda path: (path.count("/"), path))
-    examined = []
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for found in pool.map(lambda path: _examine(folder, path), paths):
-            examined.append(found)
-            if progress:
-                progress(len(examined), len(paths))
-    rows, greys = zip(*examined, strict=True)
+        rows, greys = zip(*pool.map(lambda path: _examine(folder, path), paths), strict=True)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     copies = table.duplicated(["file", "sha256"])
     table, greys = table[~copies].reset_index(drop=True), np.stack(greys)[~copies.to_numpy()]

@@ -25,14 +25,7 @@ _EXTENSIONS = re.compile(r"( ?\.)?(jpg|jpeg|png)(\.chip\.(jpg|jpeg|png))?$", re.
 
 
 def age_group(ages: pd.Series) -> pd.Series:
-    """Sorts ages in years into `AGE_GROUPS`.
-
-    Args:
-        ages: in years, 1 or more.
-
-    Returns:
-        An ordered categorical series with the same index.
-    """
+    """Sorts ages in years, 1 or more, into `AGE_GROUPS`: an ordered categorical series with the same index."""
     import pandas as pd
 
     return pd.cut(ages, bins=list(_AGE_GROUP_STARTS), right=False, labels=list(AGE_GROUPS))

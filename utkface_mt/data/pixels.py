@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,13 +53,7 @@ def read_picture(folder: Path, path: str) -> Image.Image:
         return ImageOps.exif_transpose(picture).convert("RGB")  # turned as its EXIF orientation says
 
 
-def open_pixels(
-    dataset: Dataset,
-    faces: pd.DataFrame,
-    size: int,
-    crop: float = 0.0,
-    progress: Callable[[int, int], None] | None = None,
-) -> np.ndarray:
+def open_pixels(dataset: Dataset, faces: pd.DataFrame, size: int, crop: float = 0.0) -> np.ndarray:
     """Opens the array of `faces` at `size`, making it the first time.
 
     Args:
@@ -68,7 +61,6 @@ def open_pixels(
         faces: rows of its face table; the array has their order.
         size: side of the pictures in pixels.
         crop: as for `prepare_picture`.
-        progress: called with (done, total) while the array is made.
 
     Returns:
         A read-only memory map, uint8 `[len(faces), size, size, 3]`.
@@ -79,11 +71,11 @@ def open_pixels(
     cut = f"-{crop:g}" if crop else ""
     path = dataset.storage / f"pixels-{size}{cut}-{digest(faces['file'].to_list())}.npy"
     if not path.exists():
-        _make(path, dataset.folder, faces["path"].to_list(), size, crop, progress)
+        _make(path, dataset.folder, faces["path"].to_list(), size, crop)
     return np.load(path, mmap_mode="r")
 
 
-def _make(path: Path, folder: Path, names: list[str], size: int, crop: float, progress: Callable | None) -> None:
+def _make(path: Path, folder: Path, names: list[str], size: int, crop: float) -> None:
     needed = 3 * size * size * len(names)
     with replacing(path) as temporary:
         free = shutil.disk_usage(path.parent).free
@@ -98,7 +90,5 @@ def _make(path: Path, folder: Path, names: list[str], size: int, crop: float, pr
             array[position] = prepare_picture(read_picture(folder, names[position]), size, crop)
 
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            for done, _ in enumerate(pool.map(fill, range(len(names))), start=1):
-                if progress:
-                    progress(done, len(names))
+            list(pool.map(fill, range(len(names))))  # an error is raised where its result is taken
         array.flush()

@@ -60,10 +60,7 @@ def assign_parts(faces: pd.DataFrame, seed: int = 0) -> pd.Series:
 def limit_faces(faces: pd.DataFrame, limit: int, seed: int = 0) -> pd.DataFrame:
     """Draws `limit` faces, each stratum to within one face of its share: systematically, in the order of the strata.
 
-    Args:
-        faces: the face table.
-        limit: how many to keep; 0 or more than there are keeps all.
-        seed: of the order within a stratum.
+    A `limit` of 0, or of more than there are, keeps all; the `seed` is that of the order within a stratum.
 
     Raises:
         UserError: if `limit` is negative.

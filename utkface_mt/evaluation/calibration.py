@@ -47,21 +47,6 @@ class AgeInterval:
         return (predictions["age"] - predictions["age_true"]).abs() <= self.half_width
 
 
-def coverage_table(calibration: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:
-    """Promised against measured coverage.
-
-    Returns:
-        A row a promised coverage (`nominal`): `half_width` in years and `measured` share on the test faces.
-    """
-    import pandas as pd
-
-    rows = []
-    for nominal in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95):
-        interval = AgeInterval.fit(calibration, nominal)
-        rows.append((nominal, interval.half_width, interval.covered(test).mean()))
-    return pd.DataFrame(rows, columns=["nominal", "half_width", "measured"])
-
-
 @dataclass(frozen=True)
 class GenderCalibration:
     """Temperature scaling: the log-odds of the predicted probability times one number (Guo et al., ICML 2017).

@@ -5,8 +5,7 @@ measures live.
 """
 
 import math
-import time
-from collections.abc import Callable
+import timeit
 from statistics import median
 from typing import Any
 
@@ -61,8 +60,13 @@ def measure(title: str, image_size: int, repeats: int = 5) -> dict[str, Any]:
     pictures = np.random.default_rng(0).uniform(0, 255, (BATCH, image_size, image_size, 3)).astype(np.float32)
     targets = {name: np.ones((BATCH, 1), np.float32) for name in ("age", "gender")}
     predict = tf.function(lambda batch: network(batch, training=False))
-    training = _seconds(lambda: network.train_on_batch(pictures, targets), repeats)
-    inference = _seconds(lambda: predict(tf.constant(pictures))["age"].numpy(), repeats)
+    training, inference = (
+        median(timeit.repeat(step, number=1, repeat=repeats + 1)[1:])  # the first warms up, and compiles
+        for step in (
+            lambda: network.train_on_batch(pictures, targets),
+            lambda: predict(tf.constant(pictures))["age"].numpy(),
+        )
+    )
     return {
         "parameters": network.count_params(),
         "mega_multiply_adds": round(multiply_adds(network) / 1e6, 1),
@@ -71,17 +75,6 @@ def measure(title: str, image_size: int, repeats: int = 5) -> dict[str, Any]:
         "image_size": image_size,
         "machine": describe_machine(),
     }
-
-
-def _seconds(step: Callable, repeats: int) -> float:
-    """The median time of a step after one that warms up (and compiles)."""
-    step()
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - started)
-    return median(times)
 
 
 def comparison(live: dict[str, dict[str, Any]], probes: dict[str, dict[str, float]]) -> pd.DataFrame:

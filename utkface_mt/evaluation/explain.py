@@ -87,12 +87,6 @@ def mean_face(pictures: np.ndarray) -> np.ndarray:
     return pictures.mean(axis=0).round().astype(np.uint8)
 
 
-def average_grad_cam(network: keras.Model, pictures: np.ndarray, task: str, age_head: AgeHead) -> np.ndarray:
-    """The mean of `grad_cam` over many faces, in batches of 32: float32 `[size, size]`."""
-    batches = [pictures[start : start + 32] for start in range(0, len(pictures), 32)]
-    return np.concatenate([grad_cam(network, batch, task, age_head) for batch in batches]).mean(axis=0)
-
-
 def explain(network: keras.Model, picture: np.ndarray, age_head: AgeHead, samples: int) -> dict[str, np.ndarray]:
     """For one face the maps `[size, size]` of both methods and tasks; the arguments are those of `lime_attribution`."""
     maps = {}

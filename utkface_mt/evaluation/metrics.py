@@ -71,13 +71,7 @@ def paired_difference(first: pd.DataFrame, second: pd.DataFrame, seed: int = 0) 
 
 
 def predictions_table(faces: pd.DataFrame, ages: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
-    """Joins predictions to labels: a table with `COLUMNS`.
-
-    Args:
-        faces: rows of the face table.
-        ages: predicted, in years.
-        probabilities: of code 1 (female).
-    """
+    """Joins predictions (ages in years, probabilities of code 1, female) to rows of the face table: `COLUMNS`."""
     values = (faces["file"], faces["cluster"], faces["race"], faces["age"], ages, faces["gender"], probabilities)
     table = pd.DataFrame({name: np.asarray(value) for name, value in zip(COLUMNS, values, strict=True)})
     return table.round({"age": 4, "probability_female": 6})

@@ -28,11 +28,7 @@ class Run:
 
 
 def open_run(name: str, runs: Path) -> Run:
-    """Opens a run by what a user would call it.
-
-    Args:
-        name: a run's folder, the name of a profile that was run, or `reference` for what is committed.
-        runs: where the runs of profiles lie.
+    """Opens a run by its folder, the name of a profile that was run in `runs`, or `reference` for what is committed.
 
     Raises:
         UserError: if there is no such run, or no row in it.

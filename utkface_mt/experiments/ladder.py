@@ -17,14 +17,7 @@ from .workspace import Workspace
 
 
 def require_row(workspace: Workspace, name: str) -> Result:
-    """The result of a row that another builds on.
-
-    Args:
-        workspace: the run.
-        name: the row.
-
-    Returns:
-        Its current result. In the `sample` profile a missing or stale one is computed first.
+    """The current result of a row that another builds on; in the sample profile a missing or stale one is computed.
 
     Raises:
         UserError: in other profiles, if it is missing or made from other data or by another version.

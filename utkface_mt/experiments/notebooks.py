@@ -16,7 +16,6 @@ import nbformat
 import papermill
 from papermill.exceptions import PapermillExecutionError
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from .. import __version__
 from ..config import TRAINING_VERSION, Settings, repository_root
@@ -220,18 +219,12 @@ def _scores(row: Result) -> str:
 
 
 def _prepare_data(settings: Settings, console: Console) -> str:
-    """Reads, checks and decodes the faces before the first notebook, with progress; returns their fingerprint."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-
-        def report(title: str) -> Any:
-            task = progress.add_task(title, total=None)
-            return lambda done, total: progress.update(task, completed=done, total=total or None)
-
-        dataset = open_dataset(settings.data, settings.runs_folder / "cache", report)
+    """Reads, checks and decodes the faces before the first notebook; returns their fingerprint."""
+    with console.status("Reading faces"):
+        dataset = open_dataset(settings.data, settings.runs_folder / "cache")
         faces = limit_faces(dataset.faces, settings.limit).reset_index(drop=True)
-        size = settings.changed_profile().start.image_size
-        open_pixels(dataset, faces, size, progress=report("Decoding pictures"))
+    with console.status("Decoding pictures"):
+        open_pixels(dataset, faces, settings.changed_profile().start.image_size)
     bad = len(dataset.quarantined)
     console.print(f"Data: {len(dataset.faces)} usable faces, {bad} files quarantined; {len(faces)} used")
     return dataset.fingerprint

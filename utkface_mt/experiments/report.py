@@ -5,7 +5,6 @@ import io
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,39 +23,11 @@ REPOSITORY_LINK = re.compile(r"\[([^\]]+)\]\(\.\./([^)]+)\)")
 LadderChart = Callable[[list[Result], dict[str, dict[str, float]]], Any]
 
 
-@dataclass(frozen=True)
-class ReportFigure:
-    """A picture as the page shows it: its caption, base64 PNG, and its size in pixels."""
-
-    caption: str
-    png: str
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height, as the PNG's header says."""
-        return struct.unpack(">II", base64.b64decode(self.png[:44])[16:24])
-
-
-@dataclass(frozen=True)
-class NotebookLink:
-    """A notebook as the page lists it."""
-
-    name: str
-    title: str
-    page: str
-    figures: list[ReportFigure]
-
-
 def write_report(folder: Path, profile: str, ladder_chart: LadderChart) -> Path:
-    """Writes `index.html` and, beside each executed notebook, its HTML. Neither takes anything from the network.
+    """Writes `index.html`, whose path it returns, and, beside each executed notebook of the run's folder, its HTML.
 
-    Args:
-        folder: the run's folder.
-        profile: its profile.
-        ladder_chart: draws rows, with published scores beside them, as a figure that can be saved.
-
-    Returns:
-        The path of `index.html`.
+    Neither takes anything from the network. `ladder_chart` draws rows, with published scores beside them, as a figure
+    that can be saved.
     """
     rows = ResultStore(folder).rows()
     notebooks = sorted((folder / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -70,7 +41,7 @@ def write_report(folder: Path, profile: str, ladder_chart: LadderChart) -> Path:
         published=bool(published),
         ladder=_ladder(rows, published, ladder_chart) if rows else None,
         notebooks=links,
-        figures=any(link.figures for link in links),
+        figures=any(link["figures"] for link in links),
         versions=version_line(),
         **(_last_row(rows[-1]) if rows else {"facts": {"profile": profile}}),
     )
@@ -79,14 +50,14 @@ def write_report(folder: Path, profile: str, ladder_chart: LadderChart) -> Path:
     return target
 
 
-def _ladder(rows: list[Result], published: dict[str, dict[str, float]], ladder_chart: LadderChart) -> ReportFigure:
+def _ladder(rows: list[Result], published: dict[str, dict[str, float]], ladder_chart: LadderChart) -> dict[str, Any]:
     """The picture that the page opens with. The constant answer, far off at one side, stands in the table only."""
     picture = io.BytesIO()
     shown = [row for row in rows if row.history]
     ladder_chart(shown or rows, published).savefig(picture, format="png", dpi=110)
     beside = " Diamonds: the published figures." if published else ""
     caption = f"Age error and gender accuracy, row by row, with 95 % intervals.{beside}"
-    return ReportFigure(caption, base64.b64encode(picture.getvalue()).decode())
+    return _figure(caption, base64.b64encode(picture.getvalue()).decode())
 
 
 def _table_row(row: Result, published: dict[str, dict[str, float]]) -> dict[str, Any]:
@@ -126,8 +97,8 @@ def _last_row(row: Result) -> dict[str, Any]:
     return {"scores": scores, "last": row.title, "n_test": f"{row.n_test:,}", "command": row.command, "facts": facts}
 
 
-def _notebook_page(path: Path) -> NotebookLink:
-    """Exports one executed notebook, unless its page is newer than itself."""
+def _notebook_page(path: Path) -> dict[str, Any]:
+    """Exports one executed notebook, unless its page is newer than itself; returns how the report lists it."""
     target = path.with_suffix(".html")
     notebook = nbformat.read(path, as_version=4)
     if not target.exists() or target.stat().st_mtime < path.stat().st_mtime:
@@ -138,7 +109,8 @@ def _notebook_page(path: Path) -> NotebookLink:
         html, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": path.stem}})
         write_text(target, html)
     title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
-    return NotebookLink(path.stem, title, f"notebooks/{target.name}", notebook_figures(notebook))
+    figures = notebook_figures(notebook)
+    return {"name": path.stem, "title": title, "page": f"notebooks/{target.name}", "figures": figures}
 
 
 def _links_of_a_run(markdown: str, folder: Path) -> str:
@@ -150,11 +122,16 @@ def _links_of_a_run(markdown: str, folder: Path) -> str:
     return REPOSITORY_LINK.sub(r"\1 (`\2`)", NOTEBOOK_LINK.sub(to_page, markdown))
 
 
-def notebook_figures(notebook: nbformat.NotebookNode) -> list[ReportFigure]:
+def notebook_figures(notebook: nbformat.NotebookNode) -> list[dict[str, Any]]:
     """The figures of a notebook with the captions that `plots.style.show` put beside them; empty without one."""
     return [
-        ReportFigure(output.metadata.get("caption", ""), output["data"]["image/png"].replace("\n", ""))
+        _figure(output.metadata.get("caption", ""), output["data"]["image/png"].replace("\n", ""))
         for cell in notebook.cells
         for output in cell.get("outputs", [])
         if "image/png" in output.get("data", {})
     ]
+
+
+def _figure(caption: str, png: str) -> dict[str, Any]:
+    """A picture, base64 PNG, as the page shows it: with width and height in pixels, as the PNG's header says."""
+    return {"caption": caption, "png": png, "size": struct.unpack(">II", base64.b64decode(png[:44])[16:24])}

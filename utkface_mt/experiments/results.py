@@ -162,20 +162,14 @@ class ResultStore:
         path = self.folder / "rows" / f"{name}.json"
         return self._pointed_at(path) if path.exists() else None
 
-    def rows(self) -> list[Result]:
-        """All rows there are, in the order of their names."""
-        return self._all("rows")
-
-    def repeats(self) -> list[Result]:
-        """All repeats of rows with other seeds, in the order of their names."""
-        return self._all("repeats")
+    def rows(self, kind: str = "rows") -> list[Result]:
+        """All rows there are, or all `repeats` of rows with other seeds, in the order of their names."""
+        paths = sorted((self.folder / kind).glob("*.json"))
+        return [result for path in paths if (result := self._pointed_at(path))]
 
     def runs(self) -> list[Result]:
         """Every experiment that has a result, trials and sweeps included."""
         return [self.load(path.parent.name) for path in sorted(self.folder.glob("experiments/*/result.json"))]
-
-    def _all(self, kind: str) -> list[Result]:
-        return [result for path in sorted((self.folder / kind).glob("*.json")) if (result := self._pointed_at(path))]
 
     def _pointed_at(self, path: Path) -> Result | None:
         pointer = read_json(path)

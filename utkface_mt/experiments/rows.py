@@ -92,12 +92,8 @@ def compared_with(name: str) -> str:
 
 
 def get_row(name: str) -> Row:
-    """Looks a row up.
-
-    Raises:
-        UserError: if there is none of that name.
-    """
-    for row in ROWS:
-        if row.name == name:
-            return row
-    raise UserError(f"There is no row {name!r}; the rows are {', '.join(row.name for row in ROWS)}.")
+    """Looks a row up; raises a `UserError` if there is none of that name."""
+    rows = {row.name: row for row in ROWS}
+    if name not in rows:
+        raise UserError(f"There is no row {name!r}; the rows are {', '.join(rows)}.")
+    return rows[name]

@@ -1,16 +1,15 @@
 """The study of notebook 05, by one process or by several workers, on any machine that reaches its storage."""
 
 import multiprocessing
-import time
 from dataclasses import replace
 from typing import Any
 
 import optuna
-from rich.console import Console
+from optuna.trial import FrozenTrial
 
 from ..config import Experiment, Settings
 from ..training.fit import History
-from ..training.search import POLL_SECONDS, finished_trials, open_study, search
+from ..training.search import finished_trials, open_study, search
 from ..util.errors import UserError
 from .rows import get_row
 from .run import run
@@ -23,23 +22,22 @@ def fine_tune_study(workspace: Workspace, experiment: Experiment, alone: bool = 
     Args:
         workspace: the run.
         experiment: what is to be fine-tuned; the trials replace some of its fields and are as long as the profile says.
-        alone: whether this is the only worker; then the study repeats for the same seed.
+        alone: whether this is the only worker: then the study repeats for the same seed; others print their trials.
     """
     base = replace(experiment, epochs=workspace.profile.trial_epochs)
 
     def train(found: dict[str, Any], callbacks: list) -> History:
         return run(workspace, replace(base, **found), callbacks=callbacks).history
 
-    return search(train, *_study(workspace, base), base.seed if alone else None)
+    return search(train, *_study(workspace, base), base.seed if alone else None, None if alone else _report)
 
 
-def search_with_workers(settings: Settings, workers: int, console: Console) -> optuna.Study:
-    """Runs the study of a workspace to its end.
+def search_with_workers(settings: Settings, workers: int) -> optuna.Study:
+    """Runs the study of a workspace to its end; each worker prints the trials it has finished.
 
     Args:
         settings: of the run; `studies` says where the workers meet.
         workers: processes to start on this machine.
-        console: where finished trials are reported.
 
     Returns:
         The study, as notebook 05 opens it.
@@ -58,10 +56,16 @@ def search_with_workers(settings: Settings, workers: int, console: Console) -> o
     for process in processes:
         process.start()
     try:
-        _watch(study, workspace.profile.trials, processes, console)
+        for process in processes:
+            process.join()
     finally:
         for process in processes:
-            process.join() if len(finished_trials(study)) >= workspace.profile.trials else process.terminate()
+            process.terminate()
+    if (finished := len(finished_trials(study))) < workspace.profile.trials:
+        raise UserError(
+            f"All workers ended after {finished} of {workspace.profile.trials} trials; their messages stand above. "
+            "The same command goes on."
+        )
     return study
 
 
@@ -86,21 +90,9 @@ def _work(settings: Settings) -> None:
     fine_tune_study(workspace, _experiment(workspace), alone=False)
 
 
-def _watch(study: optuna.Study, trials: int, processes: list, console: Console) -> None:
-    """Reports each finished trial until there are enough, or no worker is left."""
-    reported = 0
-    while reported < trials:
-        alive = any(process.is_alive() for process in processes)
-        finished = finished_trials(study)
-        for trial in sorted(finished, key=lambda trial: trial.datetime_complete)[reported:]:
-            short = (f"{value:.3g}" if isinstance(value, float) else value for value in trial.params.values())
-            values = (f"{name} {value}" for name, value in zip(trial.params, short, strict=True))
-            loss = f"validation loss {trial.value:.4f}; " if trial.value is not None else ""
-            console.print(f"trial {trial.number}: {loss}{', '.join(values)} ({trial.state.name.lower()})")
-        reported = len(finished)
-        if reported < trials and not alive:
-            raise UserError(
-                f"All workers ended after {reported} of {trials} trials; their messages stand above. "
-                "The same command goes on."
-            )
-        time.sleep(POLL_SECONDS)
+def _report(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Prints a finished trial; a worker's callback."""
+    short = (f"{value:.3g}" if isinstance(value, float) else value for value in trial.params.values())
+    values = (f"{name} {value}" for name, value in zip(trial.params, short, strict=True))
+    loss = f"validation loss {trial.value:.4f}; " if trial.value is not None else ""
+    print(f"trial {trial.number}: {loss}{', '.join(values)} ({trial.state.name.lower()})", flush=True)

@@ -37,9 +37,15 @@ def annotate(photo: Image.Image, rows: pd.DataFrame | Iterable[Mapping[str, Any]
     line, font = max(2, side // 400), ImageFont.load_default(max(11, side // 60))
     for row in rows.to_dict("records") if hasattr(rows, "to_dict") else rows:
         if row["face"]:
-            box = [row[edge] * scale for edge in ("left", "top", "right", "bottom")]
-            draw.rectangle(box, outline=PAPER, width=line)
-            _write_label(draw, picture.size, (box[0], box[1]), label(row), font)
+            left, top, right, bottom = (row[edge] * scale for edge in ("left", "top", "right", "bottom"))
+            draw.rectangle([left, top, right, bottom], outline=PAPER, width=line)
+            _, _, width, height = draw.textbbox((0, 0), label(row), font=font)
+            pad = max(2, height // 5)
+            width, height = width + 2 * pad, height + 2 * pad
+            left = min(max(0, left), max(0, picture.width - width))
+            top = top - height if top >= height else max(0, top)  # above the box where there is room
+            draw.rectangle([left, top, left + width, top + height], fill=PAPER)
+            draw.text((left + pad, top + pad), label(row), fill=INK, font=font)
     return picture
 
 
@@ -47,19 +53,6 @@ def label(row: pd.Series | Mapping[str, Any]) -> str:
     """What is written at a face: age, its interval, gender and how sure it is."""
     sure = max(row["probability_female"], 1 - row["probability_female"])
     return f"{row['age']:.0f} ({row['age_low']:.0f}-{row['age_high']:.0f}) {row['gender']} {100 * sure:.0f} %"
-
-
-def _write_label(
-    draw: ImageDraw.ImageDraw, size: tuple[int, int], corner: tuple[float, float], text: str, font: Any
-) -> None:
-    """Writes above the box where there is room, and always inside the picture."""
-    _, _, width, height = draw.textbbox((0, 0), text, font=font)
-    pad = max(2, height // 5)
-    left = min(max(0, corner[0]), max(0, size[0] - width - 2 * pad))
-    top = corner[1] - height - 2 * pad
-    top = top if top >= 0 else max(0, corner[1])
-    draw.rectangle([left, top, left + width + 2 * pad, top + height + 2 * pad], fill=PAPER)
-    draw.text((left + pad, top + pad), text, fill=INK, font=font)
 
 
 def write_annotated(
@@ -94,17 +87,12 @@ def write_annotated(
         photo = open_photo(file)
     except ValueError:
         return None
+    mark = Image.Exif()
+    mark[ExifTags.Base.Software] = PROGRAM  # what tells copies from photos
     with replacing(target) as temporary:
-        annotate(photo, rows, photo.width / photo.info["full_size"][0]).save(temporary, quality=92, exif=_mark())
+        annotate(photo, rows, photo.width / photo.info["full_size"][0]).save(temporary, quality=92, exif=mark)
     taken.add(target)
     return target
-
-
-def _mark() -> Image.Exif:
-    """What tells annotated copies from photos: the program's name in their EXIF data."""
-    mark = Image.Exif()
-    mark[ExifTags.Base.Software] = PROGRAM
-    return mark
 
 
 def _is_copy(path: Path) -> bool:

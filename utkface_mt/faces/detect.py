@@ -3,13 +3,12 @@
 Zhang et al., "Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks", 2016.
 """
 
-import functools
 import importlib.resources
 import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,8 @@ from ..util.errors import UserError
 from ..util.files import read_json
 from ..util.runtime import stderr_to
 
+ALIGNMENT = REFERENCE / "alignment.json"
+LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")  # left and right as the viewer sees them
 DETECTION_SIDE = 1600  # pixels: the longer side of what the detector sees
 SMALLEST_FACE = 20  # pixels of that: about 1/80 of the photo's longer side
 CONFIDENCE = 0.8
@@ -38,14 +39,14 @@ class Face:
     Attributes:
         box: left, top, right and bottom in the photo's pixels.
         landmarks: float64 `[5, 2]`, x and y of eyes, nose and mouth corners in the photo's pixels.
-        confidence: how sure the detector is, from 0 to 1.
+        confidence: how sure the detector is, from 0 to 1; None if it was not asked.
         turn: how the face stands in the photo, to the nearest quarter: clockwise by 0, 90, 180 or 270 degrees.
         crop: the face cut like UTKFace's crops, upright, 200 x 200 pixels.
     """
 
     box: tuple[float, float, float, float]
     landmarks: np.ndarray
-    confidence: float
+    confidence: float | None
     turn: int
     crop: Image.Image
 
@@ -65,9 +66,8 @@ def find_faces(photo: Image.Image, confidence: float = CONFIDENCE, at_least: int
         UserError: if `photo` is no picture, there are fewer faces, or the package `mtcnn` is not installed.
     """
     if not isinstance(photo, Image.Image):
-        raise UserError(
-            f"A photo should be a PIL picture, as read_photo gives it, and not of type {type(photo).__name__}."
-        )
+        kind = type(photo).__name__
+        raise UserError(f"A photo should be a PIL picture, as read_photo gives it, and not of type {kind}.")
     photo = photo.convert("RGB")
     faces = [Face(*found, cut_face(photo, found[1])) for found in locate(photo, confidence)]
     if len(faces) < at_least:
@@ -75,7 +75,7 @@ def find_faces(photo: Image.Image, confidence: float = CONFIDENCE, at_least: int
             f"{len(faces) or 'No'} face was found, and {at_least} should be there. Take a photo in which faces look "
             f"into the camera, or lower the confidence below {confidence:g}."
         )
-    return sorted(faces, key=_area, reverse=True)
+    return sorted(faces, key=lambda face: (face.box[2] - face.box[0]) * (face.box[3] - face.box[1]), reverse=True)
 
 
 def locate(photo: Image.Image, confidence: float = CONFIDENCE) -> list[tuple[tuple, np.ndarray, float, int]]:
@@ -120,9 +120,8 @@ def _detect(seen: Image.Image, confidence: float, odds: float = SURE) -> list[tu
 def _look_again(seen: Image.Image, boxes: list) -> list[tuple[int, np.ndarray, float]]:
     """How faces stand, where their landmarks then are, and whether they are faces at all.
 
-    The detector takes a face that stands on its head for one that does not, with the eyes at the mouth. But its last
-    network is surer of a face the less it is turned: it sees each face in four turns, cut narrowly and widely. Of
-    what is no face it is never sure in both cuts.
+    The detector takes a face on its head for one with the eyes at the mouth. But its last network is surer of a face
+    the less it is turned: it sees each in four turns, cut narrowly and widely. Of no other thing is it sure in both.
 
     Returns:
         For each box the turn, as `Face` has it, float64 `[5, 2]`, and the log-odds of both cuts together.
@@ -136,8 +135,7 @@ def _look_again(seen: Image.Image, boxes: list) -> list[tuple[int, np.ndarray, f
             patch = seen.crop(place).resize((48, 48), Image.Resampling.BILINEAR)
             patches += [np.rot90(np.asarray(patch, np.float32), quarters) for quarters in range(4)]
     _, marks, shares = _detector().stages[-1].model((np.stack(patches) - 127.5) / 128)
-    odds = np.log(np.asarray(shares, np.float64) + 1e-12) @ (-1, 1)
-    odds = odds.reshape(len(boxes), 2, 4).sum(axis=1)
+    odds = (np.log(np.asarray(shares, np.float64) + 1e-12) @ (-1, 1)).reshape(len(boxes), 2, 4).sum(axis=1)
     best = odds.max(axis=1)
     quarters = np.where(best - odds[:, 0] > CLEARLY_TURNED, odds.argmax(axis=1), 0)
     marks = np.asarray(marks, np.float64).reshape(len(boxes), 2, 4, 2, 5)[np.arange(len(boxes)), 0, quarters] - 0.5
@@ -159,18 +157,9 @@ def _turn_back(face: tuple, quarters: int, size: tuple[int, int]) -> tuple:
     return (*low.tolist(), *high.tolist()), points[2:], confidence, (turn + 90 * quarters) % 360
 
 
-def _area(face: Face) -> float:
-    left, top, right, bottom = face.box
-    return (right - left) * (bottom - top)
-
-
-@functools.cache
+@cache
 def _detector() -> Any:
-    """MTCNN with the weights of its package.
-
-    By default it looks for files of their names in the current folder first, and unpickles what it finds there: a
-    folder of photos from elsewhere could hold one.
-    """
+    """MTCNN with its package's weights; by default it unpickles files of their names in the current folder first."""
     try:
         with stderr_to(os.devnull):
             from mtcnn import MTCNN
@@ -186,26 +175,20 @@ def _detector() -> Any:
         sys.modules[kind.__module__].smart_nms_from_bboxes = without_overlaps
         stages.append(kind(weights=str(folder / f"{name}.lz4")))
     for stage in stages[1:]:
-        stage._model = _in_parts(stage.model)
+        stage._model = partial(_in_parts, stage.model)
     return MTCNN(stages, device="GPU:0" if tf.config.list_logical_devices("GPU") else "CPU:0")
 
 
-def _in_parts(network: Callable) -> Callable:
+def _in_parts(network: Callable, patches: tf.Tensor) -> list[tf.Tensor]:
     """Shows a network a bounded number of patches at a time."""
-
-    def call(patches: tf.Tensor) -> list[tf.Tensor]:
-        parts = [network(patches[start : start + PART]) for start in range(0, max(1, len(patches)), PART)]
-        return [tf.concat(outputs, 0) for outputs in zip(*parts, strict=True)]
-
-    return call
+    parts = [network(patches[start : start + PART]) for start in range(0, max(1, len(patches)), PART)]
+    return [tf.concat(outputs, 0) for outputs in zip(*parts, strict=True)]
 
 
 def without_overlaps(
     boxes: np.ndarray, threshold: float, method: str = "union", initial_sort: bool = True
 ) -> np.ndarray:
-    """The boxes that no box before them overlaps: mtcnn's own rule, in memory that grows with the boxes only.
-
-    Its function holds several tables of all pairs of boxes, of which a crowd has 100 million.
+    """The boxes that no box before them overlaps: mtcnn's own rule, without its tables of all pairs of boxes.
 
     Args:
         boxes: of one picture, float `[n, 6 or more]`: its number, left, top, right, bottom, confidence.
@@ -218,35 +201,28 @@ def without_overlaps(
     """
     if initial_sort:
         boxes = boxes[np.argsort(boxes[:, 5])[::-1]]
-    left, top, right, bottom = boxes[:, 1:5].T
-    area = (right - left) * (bottom - top)
+    low, high = boxes[:, 1:3], boxes[:, 3:5]
+    area = (high - low).prod(axis=1)
     kept = np.ones(len(boxes), bool)
     for box in range(1, len(boxes)):
-        width = np.minimum(right[:box], right[box]) - np.maximum(left[:box], left[box])
-        height = np.minimum(bottom[:box], bottom[box]) - np.maximum(top[:box], top[box])
-        shared = np.maximum(0, width) * np.maximum(0, height)
+        sides = np.minimum(high[:box], high[box]) - np.maximum(low[:box], low[box])
+        shared = np.maximum(0, sides).prod(axis=1)
         of = np.minimum(area[:box], area[box]) if method == "min" else area[:box] + area[box] - shared
         kept[box] = not (shared > threshold * of).any()
     return boxes[kept]
 
 
-ALIGNMENT = REFERENCE / "alignment.json"
-LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")  # left and right as the viewer sees them
-
-
 @cache
 def crop_landmarks() -> np.ndarray:
     """Where `LANDMARKS` lie in a UTKFace crop: float64 `[5, 2]`, x and y in pixels of 200."""
-    measured = read_json(ALIGNMENT)["landmarks"]
-    return np.array([measured[name] for name in LANDMARKS], np.float64)
+    return np.array([read_json(ALIGNMENT)["landmarks"][name] for name in LANDMARKS], np.float64)
 
 
 def cut_face(photo: Image.Image, landmarks: np.ndarray, margin: float = 0.0) -> Image.Image:
     """Cuts a face out and turns it upright.
 
-    Turning, shifting and scaling are chosen so that the landmarks come as close as they can, in least squares, to
-    where they lie in UTKFace's crops (Umeyama, "Least-squares estimation of transformation parameters between two
-    point patterns", PAMI 1991).
+    The landmarks come as close as a similarity brings them, in least squares, to where they lie in UTKFace's crops
+    (Umeyama, "Least-squares estimation of transformation parameters between two point patterns", PAMI 1991).
 
     Args:
         photo: the whole picture, RGB.
@@ -259,9 +235,9 @@ def cut_face(photo: Image.Image, landmarks: np.ndarray, margin: float = 0.0) -> 
     centre = CROP_SIZE / 2
     target = (crop_landmarks() - centre) / (1 + 2 * margin) + centre
     here, there = target @ (1, 1j), landmarks @ (1, 1j)  # as complex numbers: turning and scaling is a product
-    here_centre, there_centre = here.mean(), there.mean()
-    factor = np.vdot(here - here_centre, there - there_centre) / np.vdot(here - here_centre, here - here_centre).real
-    shift = there_centre - factor * here_centre
+    centred = here - here.mean()
+    factor = np.vdot(centred, there - there.mean()) / np.vdot(centred, centred).real
+    shift = there.mean() - factor * here.mean()
     shrink = max(1, int(abs(factor)))  # pixels of the photo that one of the crop stands for
     smaller = photo.reduce(shrink) if shrink > 1 else photo
     matrix = np.array([factor.real, -factor.imag, shift.real, factor.imag, factor.real, shift.imag]) / shrink

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ..data.pixels import CROP_SIZE, PADDED_SIZE
-from ..model.age import AgeHead
+from ..model.predict import HEADS
 from ..model.weights import BUNDLED_MODEL
 from ..util.backend import keras
 from ..util.errors import UserError
@@ -21,15 +21,20 @@ from ..util.files import check_writable, replacing
 from .model import FaceModel, load_model
 from .quantise import INPUT, lower, number_names, quietly, required_ranges
 
+ops = keras.ops
+
 AGE, FEMALE = "age", "probability_female"
+PRECISIONS = {  # of each format; the first is the default
+    "litert": ("float32", "float16", "int8"),
+    "onnx": ("float32", "float16", "int8"),
+    "saved-model": ("float32",),
+}
+SUFFIXES = {"litert": ".tflite", "onnx": ".onnx", "saved-model": ""}
 _EDGE = 1e-6  # as the calibration clips probabilities
 
 
 def exported_graph(model: FaceModel) -> keras.Model:
-    """Builds the graph.
-
-    Args:
-        model: a trained model.
+    """Builds the graph of a trained model.
 
     Returns:
         A model from `crops`, uint8 RGB `[n, 200, 200, 3]`, to `age` in years, float32 `[n]`, and the calibrated
@@ -38,105 +43,35 @@ def exported_graph(model: FaceModel) -> keras.Model:
     crops = keras.Input((CROP_SIZE, CROP_SIZE, 3), dtype="uint8", name=INPUT)
     pictures, views = CropsToPictures(model.image_size, model.crop, name="prepare")(crops), 1
     if model.flip_average:
-        mirrored = Mirrored(name="mirror")(pictures)
-        pictures, views = keras.layers.Concatenate(axis=0, name="views")([pictures, mirrored]), 2
+        pictures, views = ops.concatenate([pictures, ops.flip(pictures, axis=2)]), 2
     outputs = model.network(pictures)
-    answers = {
-        AGE: AgeInYears(views, model.age_head, name="years")(outputs["age"]),
-        FEMALE: CalibratedProbability(views, model.calibration.slope, name="calibrate")(outputs["gender"]),
-    }
-    graph = keras.Model(crops, answers, name="utkface_mt")
+    age, gender = (ops.mean(ops.reshape(outputs[name], (views, -1, outputs[name].shape[-1])), axis=0) for name in HEADS)
+    female = ops.clip(gender[:, 0], _EDGE, 1 - _EDGE)
+    female = ops.sigmoid(model.calibration.slope * (ops.log(female) - ops.log(1 - female)))
+    graph = keras.Model(crops, {AGE: model.age_head.decode(age), FEMALE: female}, name="utkface_mt")
     graph(np.zeros((1, CROP_SIZE, CROP_SIZE, 3), np.uint8))  # Keras writes no ONNX of a model that was never called
     return graph
-
-
-def resize_matrix(size: int, crop: float) -> np.ndarray:
-    """What `prepare_picture` does to a column of 200 pixels: float32 `[size, 200]`.
-
-    Args:
-        size: pixels of the result.
-        crop: share of the padded side cut off at each edge.
-    """
-    margin = (PADDED_SIZE - CROP_SIZE) // 2
-    box = (0, crop * PADDED_SIZE, PADDED_SIZE, (1 - crop) * PADDED_SIZE)
-    columns = Image.fromarray(np.eye(PADDED_SIZE, dtype=np.float32))
-    resized = columns.resize((PADDED_SIZE, size), Image.Resampling.BILINEAR, box=box)
-    return np.asarray(resized)[:, margin : margin + CROP_SIZE]
 
 
 class CropsToPictures(keras.layers.Layer):
     """`prepare_picture` for a batch: uint8 `[n, 200, 200, 3]` to float32 `[n, size, size, 3]` in 0 to 255."""
 
     def __init__(self, size: int, crop: float, **options: str) -> None:
-        """Takes size and cut as `prepare_picture` does."""
+        """Takes size and cut as `prepare_picture` does, and from Pillow what it does to a column of 200 pixels."""
         super().__init__(**options)
-        self.matrix = resize_matrix(size, crop).T.copy()
+        margin = (PADDED_SIZE - CROP_SIZE) // 2
+        box = (0, crop * PADDED_SIZE, PADDED_SIZE, (1 - crop) * PADDED_SIZE)
+        columns = Image.fromarray(np.eye(PADDED_SIZE, dtype=np.float32))
+        resized = columns.resize((PADDED_SIZE, size), Image.Resampling.BILINEAR, box=box)
+        self.matrix = np.asarray(resized)[:, margin : margin + CROP_SIZE].T.copy()
 
     def call(self, crops: keras.KerasTensor) -> keras.KerasTensor:
         """Resizes columns, then rows, and rounds after each, halves upwards, as Pillow does."""
-        ops = keras.ops
         wide = ops.transpose(ops.cast(crops, "float32"), (0, 1, 3, 2))  # face, row, channel, column
         narrow = ops.floor(ops.matmul(wide, self.matrix) + 0.5)
         high = ops.transpose(narrow, (0, 3, 2, 1))  # face, column, channel, row
         low = ops.floor(ops.matmul(high, self.matrix) + 0.5)
         return ops.transpose(low, (0, 3, 1, 2))
-
-
-class Mirrored(keras.layers.Layer):
-    """Pictures seen in a mirror."""
-
-    def call(self, pictures: keras.KerasTensor) -> keras.KerasTensor:
-        """Turns the columns round."""
-        return keras.ops.flip(pictures, axis=2)
-
-
-class _Averaged(keras.layers.Layer):
-    """A layer whose input holds the views of all faces one after the other."""
-
-    def __init__(self, views: int, **options: str) -> None:
-        super().__init__(**options)
-        self.views = views
-
-    def average(self, outputs: keras.KerasTensor) -> keras.KerasTensor:
-        """The mean over the views of each face: `[views * n, k]` to `[n, k]`."""
-        return keras.ops.mean(keras.ops.reshape(outputs, (self.views, -1, outputs.shape[-1])), axis=0)
-
-
-class AgeInYears(_Averaged):
-    """`AgeHead.decode` as a layer: from the age head's output to years, float32 `[n]`."""
-
-    def __init__(self, views: int, age_head: AgeHead, **options: str) -> None:
-        """Takes the age head that decodes."""
-        super().__init__(views, **options)
-        self.age_head = age_head
-
-    def call(self, outputs: keras.KerasTensor) -> keras.KerasTensor:
-        """Averages over the views and decodes."""
-        return self.age_head.decode(self.average(outputs))
-
-
-class CalibratedProbability(_Averaged):
-    """`GenderCalibration` as a layer: from the gender head's output to probabilities, float32 `[n]`."""
-
-    def __init__(self, views: int, slope: float, **options: str) -> None:
-        """Takes the slope of the log odds."""
-        super().__init__(views, **options)
-        self.slope = slope
-
-    def call(self, outputs: keras.KerasTensor) -> keras.KerasTensor:
-        """Averages over the views and calibrates."""
-        ops = keras.ops
-        raw = ops.clip(self.average(outputs)[:, 0], _EDGE, 1 - _EDGE)
-        return ops.sigmoid(self.slope * (ops.log(raw) - ops.log(1 - raw)))
-
-
-PRECISIONS = {  # of each format; the first is the default
-    "litert": ("float32", "float16", "int8"),
-    "onnx": ("float32", "float16", "int8"),
-    "saved-model": ("float32",),
-}
-SUFFIXES = {"litert": ".tflite", "onnx": ".onnx", "saved-model": ""}
-_KERAS = {"litert": "litert", "onnx": "onnx", "saved-model": "tf_saved_model"}  # what Keras calls them
 
 
 def export_model(to: str, out: Path, precision: str = "float32", folder: Path = BUNDLED_MODEL) -> Path:
@@ -150,13 +85,15 @@ def export_model(to: str, out: Path, precision: str = "float32", folder: Path = 
         folder: where the model lies; the bundled one by default.
 
     Returns:
-        `out`; the licence of the weights is written beside it. Its input is `crops`, uint8 RGB `[n, 200, 200, 3]`;
-        its outputs are `age` in years and the calibrated `probability_female`, float32 `[n]`.
+        `out`, for a graph as `exported_graph` builds it; the licence of the weights is written beside it.
 
     Raises:
         UserError: if there is no such format or precision, a package is missing, or `out` cannot be written.
     """
-    _check_choice(to, precision)
+    if to not in PRECISIONS:
+        raise UserError(f"There is no format {to!r}; choose one of {', '.join(PRECISIONS)}.")
+    if precision not in PRECISIONS[to]:
+        raise UserError(f"{to} can be written in {', '.join(PRECISIONS[to])}, not in {precision}.")
     if out.is_dir():
         raise UserError(f"{out} is a folder that exists already. Choose another --out, or remove it.")
     if out.exists() and not licence_beside(out).exists():
@@ -179,13 +116,6 @@ def licence_beside(out: Path) -> Path:
     return out.with_name(f"{out.name}.LICENSE.txt")
 
 
-def _check_choice(to: str, precision: str) -> None:
-    if to not in PRECISIONS:
-        raise UserError(f"There is no format {to!r}; choose one of {', '.join(PRECISIONS)}.")
-    if precision not in PRECISIONS[to]:
-        raise UserError(f"{to} can be written in {', '.join(PRECISIONS[to])}, not in {precision}.")
-
-
 def write_graph(graph: keras.Model, to: str, folder: Path) -> Path:
     """Writes the graph in single precision into a folder, and returns the file or folder made.
 
@@ -195,7 +125,7 @@ def write_graph(graph: keras.Model, to: str, folder: Path) -> Path:
     path = folder / f"model{SUFFIXES[to]}"
     try:
         with quietly():
-            graph.export(str(path), format=_KERAS[to], verbose=False)
+            graph.export(str(path), format="tf_saved_model" if to == "saved-model" else to, verbose=False)
     except ImportError as error:
         packages = "tf2onnx onnx onnxruntime" if to == "onnx" else "ai-edge-litert ai-edge-quantizer"
         raise UserError(f"Exporting to {to} needs more packages ({error}): pip install {packages}") from error

@@ -62,8 +62,7 @@ class _Caller:
     """Calls a network: as it is for the first faces, then with its normalisation folded, and compiled."""
 
     def __init__(self, network: keras.Model) -> None:
-        self.plain, self.fast, self.asked = network, None, 0
-        self.lock = threading.Lock()
+        self.plain, self.fast, self.asked, self.lock = network, None, 0, threading.Lock()
 
     def __call__(self, pictures: tf.Tensor) -> dict[str, tf.Tensor]:
         with self.lock:
@@ -128,9 +127,16 @@ class FaceModel:
         """
         if isinstance(pictures, str | bytes | Path | Image.Image) or not isinstance(pictures, Iterable):
             raise UserError(f"{WANTED}; given was {_described(pictures)}.")
-        prepared = map(self.prepare, pictures)
-        batches = iter(lambda: list(itertools.islice(prepared, BATCH)), [])
-        return [answer for batch in batches for answer in self._answer(np.stack(batch))]
+        prepared, answers = map(self.prepare, pictures), []
+        while batch := list(itertools.islice(prepared, BATCH)):
+            outputs = self._outputs(np.stack(batch))
+            ages = self.age_head.years(outputs["age"])
+            low = np.maximum(ages - self.interval.half_width, YOUNGEST)
+            high = np.minimum(ages + self.interval.half_width, OLDEST)
+            female = self.calibration.probability(outputs["gender"][:, 0])
+            genders = [GENDERS[int(probability >= 0.5)] for probability in female]
+            answers += map(Answer, ages.tolist(), low.tolist(), high.tolist(), genders, female.tolist())
+        return answers
 
     def age_probabilities(self, picture: Image.Image | np.ndarray) -> np.ndarray:
         """The probability of each year for one aligned face: float64 `[117]`, from 0 years on.
@@ -143,20 +149,20 @@ class FaceModel:
         return self._outputs(self.prepare(picture)[None])["age"][0].astype(np.float64)
 
     def prepare(self, picture: Image.Image | np.ndarray) -> np.ndarray:
-        """An aligned face as the network sees it: uint8 `[size, size, 3]`.
-
-        Args:
-            picture: as for `answers`.
+        """An aligned face, given as for `answers`, as the network sees it: uint8 `[size, size, 3]`.
 
         Raises:
             UserError: if it is not square, or no picture.
         """
-        image = picture if isinstance(picture, Image.Image) else Image.fromarray(_checked(picture))
-        if image.width != image.height:
-            raise UserError(NOT_SQUARE.format(*image.size))
-        if image.width != CROP_SIZE:
-            image = image.convert("RGB").resize((CROP_SIZE, CROP_SIZE), Image.Resampling.LANCZOS)
-        return prepare_picture(image, self.image_size, self.crop)
+        if not isinstance(picture, Image.Image):
+            if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.shape[2:] != (3,):
+                raise UserError(f"{WANTED}; one of them is {_described(picture)}.")
+            picture = Image.fromarray(picture)
+        if picture.width != picture.height:
+            raise UserError(NOT_SQUARE.format(*picture.size))
+        if picture.width != CROP_SIZE:
+            picture = picture.convert("RGB").resize((CROP_SIZE, CROP_SIZE), Image.Resampling.LANCZOS)
+        return prepare_picture(picture, self.image_size, self.crop)
 
     def _outputs(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """What both heads say of prepared pictures, averaged over the views."""
@@ -164,44 +170,20 @@ class FaceModel:
         outputs = self._call(tf.constant(np.concatenate(views), tf.float32))
         return {name: outputs[name].numpy().reshape(len(views), len(pixels), -1).mean(axis=0) for name in HEADS}
 
-    def _answer(self, pixels: np.ndarray) -> list[Answer]:
-        outputs = self._outputs(pixels)
-        ages = self.age_head.years(outputs["age"])
-        low = np.maximum(ages - self.interval.half_width, YOUNGEST)
-        high = np.minimum(ages + self.interval.half_width, OLDEST)
-        female = self.calibration.probability(outputs["gender"][:, 0])
-        genders = [GENDERS[int(probability >= 0.5)] for probability in female]
-        return list(map(Answer, ages.tolist(), low.tolist(), high.tolist(), genders, female.tolist()))
-
-
-def _checked(picture: np.ndarray) -> np.ndarray:
-    """An array that is a picture.
-
-    Raises:
-        UserError: if it is none.
-    """
-    if isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[-1] == 3:
-        return picture
-    raise UserError(f"{WANTED}; one of them is {_described(picture)}.")
-
 
 def _described(value: Any) -> str:
     return f"an array of {value.dtype} {list(value.shape)}" if isinstance(value, np.ndarray) else repr(value)[:60]
 
 
 def load_model(folder: Path = BUNDLED_MODEL) -> FaceModel:
-    """Loads the bundled model, or another that was written like it.
-
-    Args:
-        folder: holds `model.json`, `backbone.weights.h5` and `heads.weights.h5`.
+    """Loads the bundled model, or another folder with `model.json`, `backbone.weights.h5` and `heads.weights.h5`.
 
     Raises:
         UserError: if a file is missing or its checksum is not the one in `model.json`.
     """
-    path = folder / "model.json"
-    if not path.exists():
+    if not (folder / "model.json").exists():
         raise UserError(f"There is no model in {folder}: model.json is missing. Install the package again.")
-    described = read_json(path)
+    described = read_json(folder / "model.json")
     for part in PARTS:
         file = folder / f"{part}.weights.h5"
         if not file.exists() or file_digest(file) != described["sha256"][part]:
@@ -216,36 +198,26 @@ def load_model(folder: Path = BUNDLED_MODEL) -> FaceModel:
     return FaceModel(
         network,
         age_head,
-        trained["image_size"],
-        trained["crop"],
-        trained["flip_average"],
-        AgeInterval(described["interval_half_width"]),
-        GenderCalibration(described["calibration_slope"]),
+        **{name: trained[name] for name in ("image_size", "crop", "flip_average")},
+        interval=AgeInterval(described["interval_half_width"]),
+        calibration=GenderCalibration(described["calibration_slope"]),
     )
 
 
 def evaluate(dataset: Dataset, model: FaceModel | None = None) -> dict[str, Any]:
-    """Scores a model on labelled faces.
-
-    Args:
-        dataset: UTKFace-named crops.
-        model: the bundled one by default.
+    """Scores a model, the bundled one by default, on labelled faces.
 
     Returns:
         `n`, `age_mae`, `age_rmse` in years, `gender_accuracy`, `gender_f1_weighted` as fractions; and `by_race`, the
         same by race name.
     """
     from ..data.labels import race_name
-    from ..evaluation.metrics import predictions_table
+    from ..evaluation.metrics import predictions_table, score
+
+    def scores(table: pd.DataFrame) -> dict[str, float]:
+        return {"n": len(table), **{name: value for name, value in score(table).items() if name != "age_within_5"}}
 
     answers = (model or load_model()).predict(read_picture(dataset.folder, path) for path in dataset.faces["path"])
     table = predictions_table(dataset.faces, answers["age"].to_numpy(), answers["probability_female"].to_numpy())
     races = table.groupby(race_name(table["race"]), observed=True)
-    return {**_scores(table), "by_race": {str(name): _scores(members) for name, members in races}}
-
-
-def _scores(table: pd.DataFrame) -> dict[str, float]:
-    from ..evaluation.metrics import score
-
-    scores = score(table)
-    return {"n": len(table), **{name: scores[name] for name in scores if name != "age_within_5"}}
+    return {**scores(table), "by_race": {str(name): scores(members) for name, members in races}}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,58 +89,44 @@ def predict_rows(
 ) -> Iterator[tuple[Path, list[Row]]]:
     """As `predict_files`, one file after the other, so that few pictures are in memory whatever the folder's size.
 
-    Args:
-        files: as `list_files` gives them.
-        model: answers.
-        aligned: as for `predict_files`.
-        confidence: as for `find_faces`.
-
     Yields:
-        Each file and its rows, dictionaries with `COLUMNS` and `DETAILS`.
+        Each of the files, as `list_files` gives them, and its rows, dictionaries with `COLUMNS` and `DETAILS`.
     """
-    look = _as_crop if aligned else lambda file, picture: _find_in(file, picture, confidence)
-    photos = (
-        Photo(file, problem=read) if isinstance(read, str) else look(file, read) for file, read in _read_ahead(files)
-    )
-    for group in _groups(photos):
+    for group in _groups(_look(file, reading, aligned, confidence) for file, reading in _read_ahead(files)):
         answers = iter(model.answers(face.crop for photo in group for face in photo.faces))
         for photo in group:
-            yield photo.file, _rows(photo, [next(answers) for _ in photo.faces])
+            found = _face_rows(photo.faces, [next(answers) for _ in photo.faces], photo.scale)
+            rows = [{"file": str(photo.file), **row} for row in found]
+            if not rows:
+                said = {"face": 0, "gender": NOT_READ if photo.problem else NO_FACE, "note": photo.problem or NO_FACE}
+                rows = [{**dict.fromkeys((*COLUMNS, *DETAILS)), "file": str(photo.file), **said}]
+            yield photo.file, rows
 
 
-def _read_ahead(files: Sequence[Path]) -> Iterator[tuple[Path, Image.Image | str]]:
-    """Each file with its picture, or with the reason why it cannot be read; some are decoded in advance."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting: deque = deque()
-        try:
-            for number, file in enumerate(files):
-                for later in files[number + len(waiting) : number + READ_AHEAD]:
-                    waiting.append(pool.submit(_read, later))
-                yield file, waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _read(file: Path) -> Image.Image | str:
+def _read_ahead(files: Sequence[Path]) -> Iterator[tuple[Path, Future[Image.Image]]]:
+    """Each file with its picture to come; some are decoded in advance."""
+    pool = ThreadPoolExecutor(1)
     try:
-        return open_photo(file)
+        readings = map(pool.submit, itertools.repeat(open_photo), files)
+        waiting = deque(itertools.islice(readings, READ_AHEAD))
+        for file in files:
+            yield file, waiting.popleft()
+            waiting.extend(itertools.islice(readings, 1))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _look(file: Path, reading: Future[Image.Image], aligned: bool, confidence: float) -> Photo:
+    try:
+        picture = reading.result()
     except ValueError as error:
-        return str(error)
-
-
-def _as_crop(file: Path, picture: Image.Image) -> Photo:
+        return Photo(file, problem=str(error))
+    scale = picture.info["full_size"][0] / picture.width
+    if not aligned:
+        return Photo(file, find_faces(picture, confidence), scale)
     if picture.width != picture.height:
         return Photo(file, problem=NOT_SQUARE.format(*picture.size))
-    box = (0.0, 0.0, float(picture.width), float(picture.height))
-    return Photo(file, [Face(box, np.full((5, 2), np.nan), np.nan, 0, picture)], _scale(picture))
-
-
-def _find_in(file: Path, picture: Image.Image, confidence: float) -> Photo:
-    return Photo(file, find_faces(picture, confidence), _scale(picture))
-
-
-def _scale(picture: Image.Image) -> float:
-    return picture.info["full_size"][0] / picture.width
+    return Photo(file, [Face((0, 0, *picture.size), np.empty((0, 2)), None, 0, picture)], scale)
 
 
 def _groups(photos: Iterable[Photo]) -> Iterator[list[Photo]]:
@@ -154,35 +141,23 @@ def _groups(photos: Iterable[Photo]) -> Iterator[list[Photo]]:
         yield group
 
 
-def _rows(photo: Photo, answers: list[Answer]) -> list[Row]:
-    if photo.faces:
-        return [{"file": str(photo.file), **row} for row in _face_rows(photo.faces, answers, photo.scale)]
-    said = {"file": str(photo.file), "face": 0, "gender": NOT_READ if photo.problem else NO_FACE}
-    return [{**dict.fromkeys((*COLUMNS, *DETAILS)), **said, "note": photo.problem or NO_FACE}]
-
-
 def _face_rows(faces: list[Face], answers: Iterable[Answer], scale: float = 1.0) -> Iterator[Row]:
     for number, (face, answer) in enumerate(zip(faces, answers, strict=True), start=1):
         box = [float(edge * scale) for edge in face.box]
         notes = [f"turned by {face.turn} degrees"] if face.turn else []
         if box[2] - box[0] < SMALL:
             notes.append(f"small, {box[2] - box[0]:.0f} pixels wide: hardly an answer")
-        confidence = None if np.isnan(face.confidence) else face.confidence
-        details = zip(DETAILS, (*box, confidence, "; ".join(notes)), strict=True)
+        details = zip(DETAILS, (*box, face.confidence, "; ".join(notes)), strict=True)
         yield {"face": number, **answer._asdict(), **dict(details)}
 
 
 def describe_faces(faces: list[Face], answers: pd.DataFrame) -> pd.DataFrame:
-    """The faces of one photo with what the model says of them.
-
-    Args:
-        faces: as `find_faces` gives them.
-        answers: what `FaceModel.predict` gave for their crops.
+    """What `find_faces` gave of one photo beside what `FaceModel.predict` gave for the crops.
 
     Returns:
         A row a face: `face`, counted from 1, the answers, and `DETAILS`, the box in the photo's pixels.
     """
     import pandas as pd
 
-    given = map(Answer._make, answers[list(ANSWERS)].itertuples(index=False))
+    given = answers[list(ANSWERS)].itertuples(index=False)
     return pd.DataFrame(_face_rows(faces, given), columns=[*COLUMNS[1:], *DETAILS])

@@ -6,14 +6,17 @@ The first three convolutions stay in floating point: rounding their few weights 
 """
 
 import contextlib
+import itertools
 import json
 import logging
 import os
 import re
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,10 +27,9 @@ from ..util.runtime import stderr_to
 from .model import PARTS
 
 INPUT = "crops"  # the graph's only input
-CORE = "age_and_gender"  # the trained network's name inside the graph
 _BACKBONE = ".*/backbone_.*"  # parts of the graph, by the names of their tensors
 _FIRST = ".*/backbone_[^;]*(Conv1|expanded_conv)_.*"
-_HEADS = f".*/{CORE}_[^;]*/(age|gender)_[0-9]*/MatMul.*"
+_HEADS = ".*/age_and_gender_[^;]*/(age|gender)_[0-9]*/MatMul.*"
 _PREPARE = ".*/prepare_.*"
 _FIRST_CONVOLUTIONS = 3
 
@@ -38,13 +40,14 @@ def required_ranges(to: str, folder: Path) -> dict[str, Any]:
     Raises:
         UserError: if they were not measured, or for other weights.
     """
-    path = _ranges_file(to, folder)
-    if not path.exists() or read_json(path)["weights"] != _weights(folder):
+    path = folder / f"ranges-{to}.json"
+    measured = read_json(path) if path.exists() else {}
+    if measured.get("weights") != _weights(folder):
         raise UserError(
             f"The ranges of this model's activations were not measured for {to}, so that int8 cannot be written. "
             "Choose --precision float16."
         )
-    return read_json(path)["ranges"]
+    return measured["ranges"]
 
 
 def measure_ranges(to: str, path: Path, crops: np.ndarray, folder: Path) -> Path:
@@ -54,62 +57,59 @@ def measure_ranges(to: str, path: Path, crops: np.ndarray, folder: Path) -> Path
         to: `litert` or `onnx`.
         path: the graph in that format, in single precision.
         crops: training faces, uint8 `[n, 200, 200, 3]`.
-        folder: where the model's weights lie; the ranges are written there.
+        folder: where the model's weights lie.
 
     Returns:
-        The file written.
+        The file written, in `folder`.
     """
     with quietly(), tempfile.TemporaryDirectory() as temporary:
         if to == "litert":
             batches = {"serving_default": [{INPUT: crop[None]} for crop in crops]}
             found = _litert_quantizer(path, "int8").calibrate(batches, num_threads=os.cpu_count() or 1)
-            ranges = {
-                name: {end: np.asarray(value).tolist() for end, value in of.items()} for name, of in found.items()
-            }
+            ranges = {name: {end: np.asarray(of[end]).tolist() for end in of} for name, of in found.items()}
         else:
             cache = Path(temporary, "ranges.json")
             _quantize_onnx(path, Path(temporary, "int8.onnx"), cache, crops)
             ranges = json.loads(cache.read_text())
-    target = _ranges_file(to, folder)
+    target = folder / f"ranges-{to}.json"
     write_json(target, {"faces": len(crops), "weights": _weights(folder), "ranges": ranges})
     return target
 
 
 def lower(to: str, precision: str, path: Path, ranges: dict[str, Any]) -> Path:
-    """Writes a smaller file beside one in single precision.
+    """Writes a smaller file beside the one in single precision at `path`, and returns it.
 
     Args:
         to: `litert` or `onnx`.
         precision: `float16` or `int8`.
         path: the file in single precision.
         ranges: what `required_ranges` gave, for `int8`.
-
-    Returns:
-        The new file.
     """
     lowered = path.with_name(f"{precision}{path.suffix}")
     with quietly():
         if to == "litert":
-            quantizer = _litert_quantizer(path, precision)
-            found = {
-                name: {end: np.array(value, np.float32) for end, value in of.items()} for name, of in ranges.items()
-            }
-            result = quantizer.quantize(found or None, enable_progress_bar=False, enable_progress_report=False)
-            lowered.write_bytes(result.quantized_model)
+            found = {name: {end: np.array(of[end], np.float32) for end in of} for name, of in ranges.items()}
+            quiet = {"enable_progress_bar": False, "enable_progress_report": False}
+            lowered.write_bytes(_litert_quantizer(path, precision).quantize(found or None, **quiet).quantized_model)
         elif precision == "float16":
-            _halve_onnx(path, lowered)
+            import onnx
+            from onnxruntime.transformers.float16 import convert_float_to_float16
+
+            model = onnx.load(path)
+            backbone, heads = _onnx_parts(model.graph)
+            kept = [node.name for node in model.graph.node if node.name not in backbone + heads]
+            onnx.save(convert_float_to_float16(model, keep_io_types=True, node_block_list=kept), lowered)
         else:
             cache = path.with_name("ranges.json")
             cache.write_text(json.dumps(ranges))
-            _quantize_onnx(path, lowered, cache, None)
+            _quantize_onnx(path, lowered, cache)
     return lowered
 
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
     """Keeps what converters write past Python off the screen: progress bars, hints for their developers."""
-    with warnings.catch_warnings(), stderr_to(os.devnull):
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"), stderr_to(os.devnull):
         before = logging.root.manager.disable
         logging.disable(logging.WARNING)
         try:
@@ -123,20 +123,14 @@ def number_names(path: Path) -> None:
 
     The converter goes on counting through all that a process converts, and ranges are found by name. Each kind of
     name is counted by itself: the convolutions follow each other, while other nodes change places from run to run.
-
-    Args:
-        path: the file; it is rewritten.
     """
     import onnx
 
     model = onnx.load(path)
-    numbers: dict[str, dict[str, int]] = {}
+    numbers: dict = defaultdict(lambda: defaultdict(itertools.count().__next__))  # by kind and by old number
 
     def numbered(name: str) -> str:
-        kind, separator, rest = name.partition("__")
-        number = re.match(r"\d*", rest)[0]
-        known = numbers.setdefault(kind, {})
-        return f"{kind}{separator}{known.setdefault(number, len(known))}{rest[len(number) :]}" if number else name
+        return re.sub(r"^(.*?__)(\d+)", lambda found: f"{found[1]}{numbers[found[1]][found[2]]}", name)
 
     for node in model.graph.node:
         node.name = numbered(node.name)
@@ -147,10 +141,6 @@ def number_names(path: Path) -> None:
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "n"
     onnx.save(model, path)
-
-
-def _ranges_file(to: str, folder: Path) -> Path:
-    return folder / f"ranges-{to}.json"
 
 
 def _weights(folder: Path) -> str:
@@ -174,51 +164,30 @@ def _litert_quantizer(path: Path, precision: str) -> Any:
     return made
 
 
-def _onnx_backbone(graph: Any) -> list[str]:
-    """The names of the backbone's nodes: the only part of the graph with convolutions, and what lies between them."""
-    return [
+def _onnx_parts(graph: Any) -> tuple[list[str], list[str]]:
+    """The names of the backbone's nodes, which alone has convolutions, and of those with the heads' weights."""
+    backbone = [
         node.name
         for node in graph.node
         if node.op_type in ("Conv", "Clip", "Pad") or (node.op_type == "Add" and re.match(_BACKBONE, node.name))
     ]
+    return backbone, [node.name for node in graph.node if re.match(_HEADS, node.name)]
 
 
-def _onnx_heads(graph: Any) -> list[str]:
-    """The names of the nodes that hold the heads' weights."""
-    return [node.name for node in graph.node if re.match(_HEADS, node.name)]
-
-
-def _halve_onnx(path: Path, lowered: Path) -> None:
-    """Half precision in the backbone and the heads; pixels and answers stay in single precision."""
-    import onnx
-    from onnxruntime.transformers.float16 import convert_float_to_float16
-
-    model = onnx.load(path)
-    halved = {*_onnx_backbone(model.graph), *_onnx_heads(model.graph)}
-    kept = [node.name for node in model.graph.node if node.name not in halved]
-    onnx.save(convert_float_to_float16(model, keep_io_types=True, node_block_list=kept), lowered)
-
-
-def _quantize_onnx(path: Path, lowered: Path, cache: Path, crops: np.ndarray | None) -> None:
+def _quantize_onnx(path: Path, lowered: Path, cache: Path, crops: Sequence[np.ndarray] = ()) -> None:
     """ONNX Runtime's static quantisation; ranges are read from `cache`, or measured on `crops` and written there."""
     import onnx
-    from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
-
-    class Crops(CalibrationDataReader):
-        def __init__(self) -> None:
-            self.left = iter(crops)
-
-        def get_next(self) -> dict[str, np.ndarray] | None:
-            crop = next(self.left, None)
-            return None if crop is None else {INPUT: crop[None]}
+    from onnxruntime.quantization import QuantType, quantize_static
 
     graph = onnx.load(path).graph
+    backbone, heads = _onnx_parts(graph)
     first = [node.name for node in graph.node if node.op_type == "Conv"][:_FIRST_CONVOLUTIONS]
+    batches = ({INPUT: crop[None]} for crop in crops)
     quantize_static(
         str(path),
         str(lowered),
-        None if crops is None else Crops(),
-        nodes_to_quantize=[name for name in _onnx_backbone(graph) if name not in first] + _onnx_heads(graph),
+        SimpleNamespace(get_next=lambda: next(batches, None)),  # a `CalibrationDataReader`
+        nodes_to_quantize=[name for name in backbone if name not in first] + heads,
         per_channel=True,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,

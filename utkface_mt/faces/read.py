@@ -4,7 +4,6 @@ import io
 import os
 import stat
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,6 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM", "JPEG2000
 HEIF_BRANDS = (b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1")  # what stands in such a file's first bytes
 LONGEST_SIDE = 4096  # pixels: larger pictures are made smaller, which costs no face that could be found
 LARGEST_FILE = 200_000_000  # bytes
-DEEP_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")  # a grey value has more than 8 bits
 
 
 def list_photos(path: Path, leave_out: Path | None = None, skipped: list[Path] | None = None) -> list[Path]:
@@ -38,13 +36,21 @@ def list_photos(path: Path, leave_out: Path | None = None, skipped: list[Path] |
         raise UserError(f"{path} does not exist. Give pictures, or folders of pictures.")
     if not path.is_dir():
         return [path]
-    files = sorted(_files_below(path, leave_out.resolve() if leave_out else None))
-    found = [file for file in files if file.name.lower().endswith(SUFFIXES) or _is_picture(file)]
+    files, seen = [], set()
+    for parent, folders, names in os.walk(path, followlinks=True):
+        real = Path(parent).resolve()
+        if real in seen or (leave_out and real.is_relative_to(leave_out.resolve())):
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        files += [Path(parent, name) for name in names if not name.startswith(".")]
+    found = {file for file in files if file.name.lower().endswith(SUFFIXES) or _is_picture(file)}
     if not found:
         raise UserError(f"{path} holds no picture. Give pictures, or folders of pictures.")
     if skipped is not None:
-        skipped.extend(sorted(set(files) - set(found)))
-    return found
+        skipped += sorted(set(files) - found)
+    return sorted(found)
 
 
 def _is_picture(file: Path) -> bool:
@@ -55,26 +61,16 @@ def _is_picture(file: Path) -> bool:
         return False
 
 
-def _files_below(folder: Path, leave_out: Path | None) -> Iterator[Path]:
-    seen = set()
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        real = Path(parent).resolve()
-        if real in seen or (leave_out and real.is_relative_to(leave_out)):
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(parent, name) for name in names if not name.startswith("."))
-
-
 def read_photo(path: Path | str) -> Image.Image:
     """Reads a photo upright, in RGB, and no larger than anyone needs.
 
     Args:
-        path: as for `open_photo`.
+        path: JPEG, PNG, WebP, BMP, TIFF, GIF (its first picture), or HEIC where `pillow-heif` is installed; of any
+            name, since the content tells what it is.
 
     Returns:
-        What `open_photo` gives.
+        The picture, turned as its EXIF orientation says, its longer side at most `LONGEST_SIDE`; transparent parts
+        are white. `info["full_size"]` is the width and height that it has in its file, turned alike.
 
     Raises:
         UserError: if it cannot be read.
@@ -87,14 +83,6 @@ def read_photo(path: Path | str) -> Image.Image:
 
 def open_photo(path: Path) -> Image.Image:
     """As `read_photo`, for those who go on with the next photo where one cannot be read.
-
-    Args:
-        path: JPEG, PNG, WebP, BMP, TIFF, GIF (its first picture), or HEIC where `pillow-heif` is installed; of any
-            name, since the content tells what it is.
-
-    Returns:
-        The picture, turned as its EXIF orientation says, its longer side at most `LONGEST_SIDE`; transparent parts
-        are white. `info["full_size"]` is the width and height that it has in its file, turned alike.
 
     Raises:
         ValueError: if it cannot be read; the reason, in words for the user.
@@ -135,46 +123,31 @@ def _opened(path: Path) -> Image.Image:
         start = stream.read(12)
     heif = start[4:8] == b"ftyp" and start[8:] in HEIF_BRANDS
     if heif:
-        _enable_heif()
+        try:
+            import pillow_heif
+        except ImportError:
+            raise ValueError("HEIC needs one more package: pip install pillow-heif") from None
+        pillow_heif.register_heif_opener()
     if status.st_size > LARGEST_FILE:
         raise ValueError(f"the file has {status.st_size / 1e6:.0f} MB; save it smaller")
     return Image.open(io.BytesIO(path.read_bytes()), formats=("HEIF",) if heif else FORMATS)
 
 
 def _in_rgb(picture: Image.Image) -> Image.Image:
-    """RGB of 8 bits, transparent parts laid over white."""
-    if picture.mode in DEEP_MODES:
-        return _from_deep(picture)
-    if "A" not in picture.getbands() and "a" not in picture.getbands() and "transparency" not in picture.info:
-        return picture.convert("RGB")
-    layers = picture.convert("LA" if picture.mode == "La" else "RGBA").convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert("RGB")
-
-
-def _from_deep(picture: Image.Image) -> Image.Image:
-    """Grey values of more than 8 bits, scaled from their whole range to 0 to 255.
+    """RGB of 8 bits, transparent parts laid over white, and more than 8 bits scaled from their whole range.
 
     16 bits reach to 65,535. Of 32 bits and of fractions nobody says how far they reach: to the first of 1, 255 and
     65,535 that is not exceeded, else to the largest value.
     """
-    values = np.nan_to_num(np.asarray(picture, np.float32), posinf=0, neginf=0)
-    highest = float(values.max(initial=0))
-    reach = 65_535.0
-    if picture.mode in ("I", "F"):
-        reach = next((end for end in (1.0, 255.0, 65_535.0) if highest <= end), highest)
-    elif bits := getattr(picture, "tag_v2", {}).get(258):
-        reach = 2.0 ** bits[0] - 1
-    return Image.fromarray((values.clip(0, reach) * (255 / reach) + 0.5).astype(np.uint8)).convert("RGB")
-
-
-def _enable_heif() -> None:
-    """Lets Pillow read HEIC.
-
-    Raises:
-        ValueError: if `pillow-heif` is not installed.
-    """
-    try:
-        import pillow_heif
-    except ImportError:
-        raise ValueError("HEIC needs one more package: pip install pillow-heif") from None
-    pillow_heif.register_heif_opener()
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+        values = np.nan_to_num(np.asarray(picture, np.float32), posinf=0, neginf=0)
+        highest, reach = float(values.max(initial=0)), 65_535.0
+        if picture.mode in ("I", "F"):
+            reach = next((end for end in (1.0, 255.0, 65_535.0) if highest <= end), highest)
+        elif bits := getattr(picture, "tag_v2", {}).get(258):
+            reach = 2.0 ** bits[0] - 1
+        return Image.fromarray((values.clip(0, reach) * (255 / reach) + 0.5).astype(np.uint8)).convert("RGB")
+    if picture.has_transparency_data:
+        layers = picture.convert("LA" if picture.mode == "La" else "RGBA").convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert("RGB")
+    return picture.convert("RGB")

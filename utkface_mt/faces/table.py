@@ -10,6 +10,7 @@ from ..util.files import check_writable, digest, replacing
 from .read import SUFFIXES
 
 HEADINGS = ("file", "face", "age", "gender", "note")
+_AS_TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
 
 
 def escaped(text: str) -> str:
@@ -20,13 +21,8 @@ def escaped(text: str) -> str:
 def check_table(target: Path, columns: list[str], force: bool = False) -> None:
     """Refuses a place for a table, before hours of work, and before anything is replaced.
 
-    Args:
-        target: the file to write.
-        columns: of the table.
-        force: whether a file may be replaced that is no earlier table.
-
     Raises:
-        UserError: if it is a folder or a picture, cannot be written, or holds something else.
+        UserError: if it is a folder or a picture, cannot be written, or, without `force`, holds something else.
     """
     if target.is_dir() or target.suffix.lower() in SUFFIXES:
         kind = "folder" if target.is_dir() else "picture"
@@ -58,14 +54,15 @@ class GrowingTable:
         self.target, self.columns = target, columns
         self.part = target.with_name(f"{target.stem}.part-{digest([columns, *options])[:8]}.csv")
         self.rows = [] if fresh else self._finished()
-        with replacing(self.part) as temporary, self._opened(temporary, "w") as stream:
-            csv.writer(stream).writerow(columns)
-            self._write(stream, self.rows)
-        self.stream = self._opened(self.part, "a")
+        with replacing(self.part) as temporary, temporary.open("w", **_AS_TEXT) as stream:
+            writer = csv.DictWriter(stream, columns)
+            writer.writeheader()
+            writer.writerows(self.rows)
+        self.stream = self.part.open("a", **_AS_TEXT)
 
     def add(self, rows: list[dict[str, Any]]) -> None:
         """Keeps the rows of one file."""
-        self._write(self.stream, rows)
+        csv.DictWriter(self.stream, self.columns, extrasaction="ignore").writerows(rows)
         self.stream.flush()
 
     def close(self) -> None:
@@ -78,16 +75,9 @@ class GrowingTable:
         """The rows of all files but the last, which may be cut off."""
         if not self.part.exists():
             return []
-        with self._opened(self.part, "r") as stream:
+        with self.part.open("r", **_AS_TEXT) as stream:
             rows = list(csv.DictReader(stream))
         return [row for row in rows if row["file"] != rows[-1]["file"]]
-
-    def _write(self, stream: Any, rows: list[dict[str, Any]]) -> None:
-        csv.DictWriter(stream, self.columns, extrasaction="ignore").writerows(rows)
-
-    @staticmethod
-    def _opened(path: Path, mode: str) -> Any:
-        return path.open(mode, encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def as_text(rows: list[dict[str, Any]]) -> str:

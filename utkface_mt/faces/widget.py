@@ -17,25 +17,18 @@ def upload_button() -> Any:
 
 
 def chosen_photo(button: Any, path: str = "") -> tuple[str, Image.Image]:
-    """The photo to look at: what was uploaded, else the one at `path`, else NASA's of the astronaut Eileen Collins.
+    """What the photo to look at is called, and the picture, upright.
 
-    The last is in the public domain and comes with scikit-image; nothing is downloaded.
-
-    Args:
-        button: as `upload_button` gives it.
-        path: a file, or empty.
-
-    Returns:
-        What it is called, and the picture, upright.
+    It is what was uploaded by the `button`, else the one at `path`, else NASA's of the astronaut Eileen Collins, which
+    is in the public domain and comes with scikit-image; nothing is downloaded.
 
     Raises:
         UserError: if it cannot be read.
     """
     if button.value:
-        uploaded = button.value[0]
         with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder, Path(uploaded["name"]).name)
-            copy.write_bytes(uploaded["content"])
+            copy = Path(folder, Path(button.value[0]["name"]).name)
+            copy.write_bytes(button.value[0]["content"])
             return "your photo", read_photo(copy)
     if path:
         return "your photo", read_photo(path)

@@ -9,11 +9,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 from PIL import Image
-from sklearn.metrics import confusion_matrix
 
-from ..data.labels import GENDERS
 from ..evaluation.calibration import GenderCalibration, calibration_error, reliability_table
-from ..evaluation.metrics import gender_predicted
 from ..experiments.results import Result
 from .style import BLUE, DIVERGING, GREY, ORANGE, SEQUENTIAL, SKY, new_axes
 
@@ -21,12 +18,9 @@ from .style import BLUE, DIVERGING, GREY, ORANGE, SEQUENTIAL, SKY, new_axes
 def ladder_chart(
     rows: Sequence[Result], published: Mapping[str, Mapping[str, float]] | None = None, highlight: str = ""
 ) -> Figure:
-    """Age error and gender accuracy of every row, with 95 % intervals.
+    """Age error and gender accuracy of every row, from the first to the last, with 95 % intervals.
 
-    Args:
-        rows: from the first to the last.
-        published: published scores by the name of the row, to stand beside ours.
-        highlight: the name of the row that the reader should find first.
+    Beside ours stand the `published` scores, by the name of the row; `highlight` names the row to be found first.
     """
     figure, panels = plt.subplots(1, 2, figsize=(12, 0.45 * len(rows) + 1.7), sharey=True)
     places = np.arange(len(rows))[::-1]
@@ -76,18 +70,6 @@ def predicted_against_true(predictions: pd.DataFrame, half_width: float) -> Figu
     return figure
 
 
-def gender_confusion(predictions: pd.DataFrame) -> Figure:
-    """Confusion matrix of gender, in faces and in per cent of the true class."""
-    figure, axes = new_axes(4.6, 3.8)
-    counts = confusion_matrix(predictions["gender_true"], gender_predicted(predictions), labels=[0, 1])
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    text = np.vectorize("{}\n{:.1f} %".format)(counts, 100 * shares)
-    sns.heatmap(shares, annot=text, fmt="", cmap=SEQUENTIAL, vmin=0, vmax=1, cbar=False, ax=axes, linewidths=0.5,
-                xticklabels=GENDERS, yticklabels=GENDERS)  # fmt: skip
-    axes.set(xlabel="predicted", ylabel="true", title="Gender")
-    return figure
-
-
 def group_scores(table: pd.DataFrame, title: str) -> Figure:
     """Age error and gender accuracy of each group with 95 % intervals, as `metrics.by_group` gives them."""
     labels = [" ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in table.index]
@@ -119,23 +101,10 @@ def reliability(test: pd.DataFrame, calibration: GenderCalibration) -> Figure:
     return figure
 
 
-def coverage(table: pd.DataFrame) -> Figure:
-    """Promised against measured coverage of the age intervals."""
-    figure, axes = new_axes(5.4, 4.2)
-    axes.plot([50, 95], [50, 95], color=GREY, linewidth=1, label="promised = measured")
-    axes.plot(100 * table["nominal"], 100 * table["measured"], "o-", color=BLUE, label="measured on test faces")
-    axes.set(xlabel="promised coverage in %", ylabel="measured coverage in %", title="Do the age intervals hold?")
-    axes.legend(loc="upper left")
-    return figure
-
-
 def attribution_row(picture: np.ndarray, maps: dict[str, np.ndarray], title: str) -> Figure:
-    """A picture, and beside it one map after another laid over it.
+    """A picture, uint8 `[size, size, 3]`, and beside it one map after another laid over it.
 
-    Args:
-        picture: uint8 `[size, size, 3]`.
-        maps: title to `[size, size]`; maps with negative values get a diverging scale about zero.
-        title: of the whole row.
+    The `maps` are `[size, size]` by title; those with negative values get a diverging scale about zero.
     """
     figure, panels = plt.subplots(1, len(maps) + 1, figsize=(2.5 * (len(maps) + 1), 2.9))
     panels[0].imshow(picture)

@@ -20,11 +20,7 @@ def measured_label() -> str:
 
 
 def measured_ladder(row: str = "") -> Figure:
-    """The measured ladder with its 95 % intervals beside the published one.
-
-    Args:
-        row: the name of the row to point out.
-    """
+    """The measured ladder with its 95 % intervals beside the published one, the `row` of that name pointed out."""
     rows = [result for result in measured_results(shown_profile()) if result.history and not result.repeat]
     return ladder_chart(rows, published_rows(), row)
 
@@ -32,8 +28,7 @@ def measured_ladder(row: str = "") -> Figure:
 def measured_differences(*names: str) -> Figure:
     """What rows changed against the row before, by the paired bootstrap, and how far seeds scatter.
 
-    Args:
-        names: of the rows; all fine-tuned ones by default.
+    Shows the rows of these names; without any, all fine-tuned ones.
     """
     rows = measured_rows(shown_profile())
     names = names or tuple(name for name in rows if name >= "06" and "difference" in rows[name])

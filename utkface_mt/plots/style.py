@@ -16,11 +16,7 @@ DIVERGING = "PuOr"
 
 
 def use_style(backend: str = "") -> None:
-    """Sets matplotlib's defaults; each notebook calls it once.
-
-    Args:
-        backend: matplotlib's, such as `Agg` for files alone; the one in use by default.
-    """
+    """Sets matplotlib's defaults, once in each notebook; a `backend` such as `Agg` draws into files alone."""
     plt.switch_backend(backend or plt.get_backend())  # loaded now, so that no later context undoes its set-up
     sns.set_theme(style="whitegrid", context="notebook", palette=[BLUE, ORANGE, GREEN, PINK, SKY])
     plt.rcParams.update(
@@ -40,11 +36,9 @@ def use_style(backend: str = "") -> None:
 
 
 def show(figure: Figure, caption: str) -> None:
-    """Shows a figure in a notebook with its caption under it, which the report of a run takes over.
+    """Shows a figure in a notebook and closes it, so that it does not appear twice.
 
-    Args:
-        figure: it is closed, so that it does not appear twice.
-        caption: what is to be seen, and on which faces it was measured.
+    The caption under it, which the report of a run takes over, says what is seen and on which faces it was measured.
     """
     from IPython.display import Markdown, display
 
@@ -62,14 +56,7 @@ def new_axes(width: float = 7, height: float = 4) -> tuple[Figure, Axes]:
 def picture_grid(
     pictures: Sequence[np.ndarray], titles: Sequence[str] | None = None, columns: int = 8, size: float = 1.3
 ) -> Figure:
-    """Pictures in rows, each with a short title below its upper edge.
-
-    Args:
-        pictures: uint8 or float arrays `[h, w, 3]`.
-        titles: one for each, or None.
-        columns: pictures in a row.
-        size: side of a picture in inches.
-    """
+    """Pictures `[h, w, 3]`, uint8 or float, of `size` inches in rows of `columns`, each below its title, if any."""
     rows = -(-len(pictures) // columns)
     height = size + (0.28 if titles else 0)
     figure, grid = plt.subplots(rows, columns, figsize=(columns * size, rows * height), squeeze=False)

@@ -1,11 +1,9 @@
 """Figures of training: learning curves, the study, sweeps, augmentation, cost against accuracy."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-import optuna
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
@@ -57,38 +55,12 @@ def learning_rates(results: Mapping[str, Result]) -> Figure:
     return figure
 
 
-def study_figures(study: optuna.Study) -> list[Figure]:
-    """Optuna's optimisation history, parameter importances (if the trials are enough to tell) and slices."""
-    from optuna.visualization import matplotlib as plots
-
-    figures = []
-    with warnings.catch_warnings(), plt.rc_context():  # optuna's plots set a style of their own
-        warnings.simplefilter("ignore")  # and are marked as experimental
-        figures.append(_resized(plots.plot_optimization_history(study), 7, 3.6))
-        figures[0].axes[0].xaxis.get_major_locator().set_params(integer=True)
-        if len(study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))) > 3:
-            figures.append(_resized(plots.plot_param_importances(study), 7, 3.6))
-        figures.append(_resized(plots.plot_slice(study), 15, 3.4))
-        for axes in figures[-1].axes:
-            axes.xaxis.set_minor_formatter(NullFormatter())
-    return figures
-
-
-def _resized(axes: plt.Axes | np.ndarray, width: float, height: float) -> Figure:
-    figure = np.atleast_1d(np.asarray(axes, dtype=object)).flat[0].figure
-    figure.set_size_inches(width, height)
-    return figure
-
-
 def augmentation_grid(
     picture: np.ndarray, strengths: Sequence[str] = ("standard", "strong"), columns: int = 8
 ) -> Figure:
-    """One picture, and what each strength of augmentation makes of it in several epochs.
+    """One picture, uint8 `[size, size, 3]`, and what each strength of augmentation makes of it in several epochs.
 
-    Args:
-        picture: uint8 `[size, size, 3]`.
-        strengths: names as in `Experiment.augment`, a row each.
-        columns: pictures in a row; the first is the original.
+    Each of the `strengths`, as in `Experiment.augment`, has a row of so many `columns`, the original first.
     """
     pictures, titles = [], []
     for strength in strengths:
@@ -150,12 +122,9 @@ def cost_against_accuracy(table: pd.DataFrame) -> Figure:
 
 
 def age_distributions(pictures: np.ndarray, answers: np.ndarray, ages: Sequence[int]) -> Figure:
-    """Faces above the age distributions the network answered with.
+    """Faces, uint8 `[n, size, size, 3]`, above the distributions over years from 0 on that the network answered with.
 
-    Args:
-        pictures: uint8 `[n, size, size, 3]`.
-        answers: distributions over years from 0 on, `[n, years]`.
-        ages: the labels in years.
+    The `answers` are `[n, years]`; lines show the labels, `ages` in years.
     """
     count = len(pictures)
     figure, (upper, lower) = plt.subplots(2, count, figsize=(2.1 * count, 3.6), height_ratios=(3, 2), sharey="row")

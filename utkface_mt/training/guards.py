@@ -12,12 +12,7 @@ NAMED_FILES = 5  # of those involved are named in a message
 
 
 def check_labels(ages: np.ndarray, genders: np.ndarray, files: list[str]) -> None:
-    """Refuses labels that no face has.
-
-    Args:
-        ages: in years, `[n]`.
-        genders: codes, `[n]`.
-        files: whose labels they are.
+    """Refuses labels that no face has: ages in years `[n]` and gender codes `[n]` of some files.
 
     Raises:
         UserError: naming the files.

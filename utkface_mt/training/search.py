@@ -68,7 +68,12 @@ START = {  # the first trial: a plain fine-tune that is known to work, so that t
 
 
 def search(
-    objective: Objective, storage: str, trials: int, name: str = "fine_tune", seed: int | None = None
+    objective: Objective,
+    storage: str,
+    trials: int,
+    name: str = "fine_tune",
+    seed: int | None = None,
+    report: Callable[[optuna.Study, FrozenTrial], None] | None = None,
 ) -> optuna.Study:
     """Works on a study until it has `trials` finished trials, going on with what is there.
 
@@ -81,6 +86,7 @@ def search(
         trials: how many trials are to be finished in all; several workers may finish one or two more.
         name: the study's.
         seed: of the sampler. Workers that share a study give none, so that they draw different trials.
+        report: called with the study and each trial that this worker has finished.
     """
     study = open_study(storage, trials, name, seed)
 
@@ -100,8 +106,8 @@ def search(
 
     while (finished := len(finished_trials(study))) < trials:
         _requeue_orphans(study)
-        if finished + len(running_trials(study)) < trials:
-            study.optimize(run_trial, n_trials=1)
+        if finished + len(study.get_trials(states=(TrialState.RUNNING,))) < trials:
+            study.optimize(run_trial, n_trials=1, callbacks=[report] if report else None)
         else:
             time.sleep(POLL_SECONDS)
     return study
@@ -173,17 +179,12 @@ def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
-def running_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """The trials that workers are running."""
-    return study.get_trials(states=(TrialState.RUNNING,))
-
-
 def _requeue_orphans(study: optuna.Study) -> None:
     """Marks the trials of this machine's dead workers as failed and queues their points again.
 
     To be called between trials: one that this very process seems to be running was interrupted.
     """
-    for trial in filter(_is_orphan, running_trials(study)):
+    for trial in filter(_is_orphan, study.get_trials(states=(TrialState.RUNNING,))):
         with contextlib.suppress(ValueError, optuna.exceptions.UpdateFinishedTrialError):  # another worker was faster
             study.tell(trial.number, state=TrialState.FAIL)
             study.enqueue_trial(trial.params)
