@@ -90,7 +90,8 @@ def test_our_commands_do_what_the_readme_says(command: str, desk: Path, monkeypa
     from utkface_mt.cli import main
 
     before = dict(os.environ)
-    assert main([*arguments, *SHORTER.get(verb, [])]) == 0
+    some_cannot_be_read = verb == "predict" and "crops" in arguments  # the drawn folder holds two broken pictures
+    assert main([*arguments, *SHORTER.get(verb, [])]) == (3 if some_cannot_be_read else 0)
     assert [name for name in os.environ if name.startswith("UTKFACE_MT") and name not in before] == []
     for option in ("--csv", "--annotate", "--out"):
         if option in arguments:

@@ -24,7 +24,7 @@ from utkface_mt.faces.model import FaceModel
 from utkface_mt.faces.predict import COLUMNS, DETAILS, NO_FACE, NOT_READ, describe_faces, predict_files
 from utkface_mt.util.errors import UserError
 
-HEAVY = {"optuna", "lime", "seaborn", "matplotlib", "sklearn", "skimage", "scipy", "pandas", "pandera", "papermill"}
+HEAVY = {"optuna", "lime", "seaborn", "matplotlib", "sklearn", "skimage", "scipy", "pandas", "papermill"}
 
 
 @pytest.fixture(scope="module")
