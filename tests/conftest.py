@@ -74,7 +74,7 @@ def workspace(faces_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> "
 @pytest.fixture(scope="session")
 def baseline(workspace: "Workspace") -> "Result":
     """The row 03_baseline of the tiny workspace, trained once for all tests."""
-    from utkface_mt.experiments.ladder import row_experiment
+    from utkface_mt.experiments.derive import row_experiment
     from utkface_mt.experiments.run import run
 
     return run(workspace, row_experiment(workspace, "03_baseline"), row="03_baseline")

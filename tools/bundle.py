@@ -10,7 +10,7 @@ import pandas as pd
 from utkface_mt.evaluation.calibration import AgeInterval, GenderCalibration
 from utkface_mt.evaluation.explain import grad_cam, mean_face
 from utkface_mt.evaluation.metrics import score
-from utkface_mt.experiments.ladder import require_row
+from utkface_mt.experiments.derive import require_row
 from utkface_mt.experiments.results import Result
 from utkface_mt.experiments.run import load_network, predict_part
 from utkface_mt.experiments.workspace import Workspace

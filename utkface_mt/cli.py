@@ -162,7 +162,7 @@ def _add_search(verbs: Any) -> None:
 
 
 def _search(options: argparse.Namespace) -> int:
-    from .experiments.study import search_with_workers
+    from .experiments.search_workers import search_with_workers
 
     study = search_with_workers(_settings(options), options.workers)
     print(f"Best: trial {study.best_trial.number}, validation loss {study.best_value:.4f}")

@@ -3,6 +3,7 @@
 import json
 import resource
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 
 from utkface_mt.evaluation.metrics import score
+from utkface_mt.experiments import run as running
 from utkface_mt.experiments.results import Result, ResultStore
-from utkface_mt.experiments.run import load_network, predict_part, run, run_constant
+from utkface_mt.experiments.run import load_network, predict_part, result_key, run, run_constant
 from utkface_mt.experiments.workspace import Workspace, open_workspace
 from utkface_mt.util.files import file_digest
 
@@ -145,3 +147,25 @@ def test_logs_for_tensorboard_are_written_on_request_and_change_nothing(
     losses = [float(tf.make_ndarray(event.tensor_proto)) for event in logs.Tensors("epoch_loss")]
     assert losses == pytest.approx([epoch["val_loss"] for epoch in result.history])
     assert not (workspace.folder / "tensorboard").exists()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda run, start: result_key(run, replace(start, dropout=0.1)),
+        lambda run, start: result_key(run, replace(start, weights="none")),
+        lambda run, start: result_key(replace(run, faces=run.faces.iloc[:-1]), start),
+        lambda run, start: result_key(replace(run, faces=run.faces.assign(part="train")), start),
+    ],
+    ids=["configuration", "weights", "faces", "split"],
+)
+def test_a_key_changes_with_whatever_decides_the_result(changed: Callable, workspace: Workspace):
+    key, elsewhere = result_key(workspace, workspace.start), replace(workspace, folder=Path("elsewhere"))
+    assert result_key(elsewhere, replace(workspace.start)) == key
+    assert changed(workspace, workspace.start) != key == result_key(workspace, workspace.start)
+
+
+def test_a_key_changes_with_the_training_version(workspace: Workspace, monkeypatch: pytest.MonkeyPatch):
+    key = result_key(workspace, workspace.start)
+    monkeypatch.setattr(running, "TRAINING_VERSION", 10**6)
+    assert result_key(workspace, workspace.start) != key

@@ -1,6 +1,5 @@
 """Workspaces: what is wrong is named before any work, and results are kept by everything that decides them."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import pandas as pd
 import pytest
 
 from utkface_mt.config import Settings
-from utkface_mt.experiments import workspace as opening
 from utkface_mt.experiments.workspace import Workspace, open_workspace, write_manifest
 from utkface_mt.model.backbones import build_backbone
 from utkface_mt.util.errors import UserError
@@ -29,28 +27,6 @@ def test_what_cannot_be_used_is_named_before_any_work(given: dict, message: str,
     with pytest.raises(UserError, match=message):
         open_workspace(Settings(**given))
     assert not (tmp_path / "runs").exists()
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        lambda workspace, experiment: workspace.key(replace(experiment, dropout=0.1)),
-        lambda workspace, experiment: workspace.key(replace(experiment, weights="none")),
-        lambda workspace, experiment: replace(workspace, faces=workspace.faces.iloc[:-1]).key(experiment),
-        lambda workspace, experiment: replace(workspace, faces=workspace.faces.assign(part="train")).key(experiment),
-    ],
-    ids=["configuration", "weights", "faces", "split"],
-)
-def test_a_key_changes_with_whatever_decides_the_result(changed: Callable, workspace: Workspace):
-    key = workspace.key(workspace.start)
-    assert workspace.key(replace(workspace.start)) == replace(workspace, folder=Path("elsewhere")).key(workspace.start)
-    assert changed(workspace, workspace.start) != key == workspace.key(workspace.start)
-
-
-def test_a_key_changes_with_the_training_version(workspace: Workspace, monkeypatch: pytest.MonkeyPatch):
-    key = workspace.key(workspace.start)
-    monkeypatch.setattr(opening, "TRAINING_VERSION", 10**6)
-    assert workspace.key(workspace.start) != key
 
 
 def test_a_weights_file_is_used_by_runs_that_were_given_it_and_no_other(

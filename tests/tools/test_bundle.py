@@ -41,7 +41,7 @@ def test_halved_weights_are_float16_in_the_file_and_load_as_rounded(tmp_path: Pa
 @pytest.mark.slow
 def test_a_bundled_row_answers_as_its_rounded_network_and_fits_plain_keras(workspace: "Workspace", tmp_path: Path):
     from utkface_mt.data.pixels import read_picture
-    from utkface_mt.experiments.ladder import row_experiment
+    from utkface_mt.experiments.derive import row_experiment
     from utkface_mt.experiments.run import predict_part, run
 
     experiment = replace(row_experiment(workspace, "03_baseline"), flip_average=True, crop=0.05)

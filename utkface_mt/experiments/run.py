@@ -11,13 +11,14 @@ from ..config import TRAINING_VERSION, Experiment
 from ..evaluation.metrics import predictions_table
 from ..model.network import build_heads, build_network, copy_heads, feature_model
 from ..model.predict import compute_features, mean_answers
+from ..model.weights import bundled_path
 from ..training.checkpoint import clear_states
 from ..training.fit import History, fit
 from ..training.optimizer import build_optimizer
 from ..training.strategy import get_strategy
 from ..util.backend import keras
 from ..util.errors import UserError
-from ..util.files import digest, replacing
+from ..util.files import digest, file_digest, replacing
 from ..util.locks import holding
 from ..util.runtime import describe_machine, library_versions
 from .results import Result
@@ -44,7 +45,7 @@ def run(
         callbacks: further Keras callbacks.
         repeat: whether it is the row trained once more, with another seed, and not the row itself.
     """
-    key = workspace.key(experiment)
+    key = result_key(workspace, experiment)
     result, network = workspace.store.load(key), None
     if result is None:
         with holding(workspace.store.place(key) / "training.lock", "training the same experiment", waiting=print):
@@ -62,6 +63,15 @@ def run(
         for part in ("calibration", "test"):
             _save_predictions(workspace, network, experiment, key, part)
     return workspace.store.save(_as_row(result, row, repeat))
+
+
+def result_key(workspace: Workspace, experiment: Experiment) -> str:
+    """What a result is kept by: configuration, initial weights, data, `TRAINING_VERSION`, and several devices."""
+    weights = ""
+    if experiment.weights == "bundled":
+        weights = file_digest(bundled_path(experiment.backbone, experiment.width))
+    spread = [workspace.replicas] if workspace.replicas > 1 else []
+    return digest([experiment.to_dict(), weights, workspace.data_digest, TRAINING_VERSION, *spread])
 
 
 def build(workspace: Workspace, experiment: Experiment) -> keras.Model:
@@ -179,7 +189,7 @@ def _features(workspace: Workspace, network: keras.Model, experiment: Experiment
     """The frozen backbone's features, kept with the dataset: every experiment that shares them finds them."""
     names = ("backbone", "width", "weights", "image_size", "crop")
     shared = Experiment(**{name: getattr(experiment, name) for name in names})
-    path = workspace.dataset.storage / f"features-{workspace.key(shared)}.npy"
+    path = workspace.dataset.storage / f"features-{result_key(workspace, shared)}.npy"
     if not path.exists():
         features = compute_features(feature_model(network), pixels)
         with replacing(path) as temporary:

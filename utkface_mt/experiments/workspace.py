@@ -12,11 +12,11 @@ from ..data.dataset import Dataset, open_dataset
 from ..data.pixels import open_pixels
 from ..data.split import PARTS, assign_parts, limit_faces
 from ..model.age import AgeHead
-from ..model.weights import bundled_path, weights_identity
+from ..model.weights import weights_identity
 from ..training.fit import TrainingData
 from ..training.strategy import get_strategy
 from ..util.errors import UserError
-from ..util.files import digest, file_digest, replacing
+from ..util.files import digest, replacing
 from ..util.locks import join_run
 from .results import ResultStore
 
@@ -95,14 +95,6 @@ class Workspace:
         """Identifies faces, labels and split."""
         columns = self.faces[["file", "sha256", "part"]].astype(str)
         return digest(columns.to_numpy().tolist())
-
-    def key(self, experiment: Experiment) -> str:
-        """The experiment's key in the store: configuration, initial weights, data, `TRAINING_VERSION`, devices."""
-        weights = ""
-        if experiment.weights == "bundled":
-            weights = file_digest(bundled_path(experiment.backbone, experiment.width))
-        spread = [self.replicas] if self.replicas > 1 else []
-        return digest([experiment.to_dict(), weights, self.data_digest, TRAINING_VERSION, *spread])
 
     def weights_path(self, experiment: Experiment) -> Path | None:
         """The weights file an experiment names.

@@ -40,11 +40,6 @@ def group_heatmap(faces: pd.DataFrame) -> Figure:
     return figure
 
 
-def twin_grid(dataset: Dataset, clusters: list[pd.DataFrame], columns: int = 6) -> Figure:
-    """Clusters of near-duplicates, one after the other, with their labels."""
-    return face_grid(dataset, pd.concat(clusters), columns)
-
-
 def split_composition(faces: pd.DataFrame) -> Figure:
     """The share of each age group in every part of the split: the four profiles should lie on each other."""
     figure, axes = new_axes(9, 3.6)

@@ -88,17 +88,6 @@ def loss_weight_sweep(results: Sequence[Result]) -> Figure:
     return figure
 
 
-def class_weights(table: pd.DataFrame) -> Figure:
-    """The genders' total weights in the gender loss, before (column `faces`) and after balancing (`balanced`)."""
-    figure, axes = new_axes(6, 3.4)
-    long = table.rename(columns={"faces": "as they are"}).reset_index(names="gender")
-    long = long.melt("gender", var_name="weights", value_name="total")
-    sns.barplot(long, x="gender", y="total", hue="weights", ax=axes)
-    axes.set(xlabel="", ylabel="total weight in the gender loss", title="How much each gender counts")
-    axes.legend(title=None, loc="lower right", frameon=True)
-    return figure
-
-
 def cost_against_accuracy(table: pd.DataFrame) -> Figure:
     """Backbones by work, with their speed and, where probed, their age error: a table of `cost.comparison`."""
     table = table.sort_values("mega_multiply_adds", ascending=False)

@@ -12,7 +12,7 @@ from ..training.fit import History
 from ..training.search import finished_trials, open_study, search
 from ..util.errors import UserError
 from .rows import get_row
-from .run import run
+from .run import result_key, run
 from .workspace import Workspace, open_workspace
 
 
@@ -81,7 +81,7 @@ def _study(workspace: Workspace, base: Experiment) -> tuple[str, int, str]:
     folder = workspace.folder / "studies"
     folder.mkdir(parents=True, exist_ok=True)
     storage = workspace.settings.studies or f"sqlite:///{folder / 'studies.db'}"
-    return storage, workspace.profile.trials, f"fine-tune-{workspace.key(base)}"
+    return storage, workspace.profile.trials, f"fine-tune-{result_key(workspace, base)}"
 
 
 def _work(settings: Settings) -> None:

@@ -11,8 +11,8 @@ from ..training.search import best_parameters
 from ..util.errors import UserError
 from .results import Result
 from .rows import ROWS, SCHEDULERS, get_row
-from .run import run
-from .study import fine_tune_study
+from .run import result_key, run
+from .search_workers import fine_tune_study
 from .workspace import Workspace
 
 
@@ -23,7 +23,7 @@ def require_row(workspace: Workspace, name: str) -> Result:
         UserError: in other profiles, if it is missing or made from other data or by another version.
     """
     result = workspace.store.row(name)
-    if result is not None and workspace.key(result.experiment) == result.key:
+    if result is not None and result_key(workspace, result.experiment) == result.key:
         return result
     if workspace.profile.needs_data:
         notebook, state = get_row(name).notebook, "made from other data or by another version" if result else "missing"

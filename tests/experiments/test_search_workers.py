@@ -9,7 +9,7 @@ import pytest
 
 from utkface_mt.config import Experiment, Settings
 from utkface_mt.experiments.results import Result
-from utkface_mt.experiments.study import fine_tune_study, search_with_workers
+from utkface_mt.experiments.search_workers import fine_tune_study, search_with_workers
 from utkface_mt.experiments.workspace import Workspace, open_workspace
 from utkface_mt.training.search import START, suggest
 from utkface_mt.util.errors import UserError

@@ -14,9 +14,10 @@ import nbformat
 import pytest
 
 from utkface_mt.config import PROFILES, Experiment, repository_root
-from utkface_mt.experiments.ladder import best_row, require_row, row_experiment
+from utkface_mt.experiments.derive import best_row, require_row, row_experiment
 from utkface_mt.experiments.results import Result
 from utkface_mt.experiments.rows import ROWS, SCHEDULERS, compared_with, get_row
+from utkface_mt.experiments.run import result_key
 from utkface_mt.experiments.workspace import Workspace
 from utkface_mt.training.search import START
 from utkface_mt.util.errors import UserError
@@ -30,7 +31,7 @@ def keep(predictions: Callable) -> Callable[..., None]:
     """Keeps an experiment as if it had been trained, as a row or without one."""
 
     def write(workspace: Workspace, experiment: Experiment, row: str = "", loss: float = 0.1, error: float = 5) -> None:
-        key = workspace.key(experiment)
+        key = result_key(workspace, experiment)
         for part in ("validation", "test"):
             workspace.store.save_predictions(key, part, predictions(error))
         entry = {"row": row, "notebook": get_row(row).notebook, "title": row} if row else {}
