@@ -10,10 +10,10 @@ import pandas as pd
 from utkface_mt.config import REFERENCE, Settings
 from utkface_mt.evaluation.metrics import METRICS, paired_difference
 from utkface_mt.experiments import reference as measured
-from utkface_mt.experiments.results import Result, ResultStore, write_table
+from utkface_mt.experiments.results import Result, ResultStore
 from utkface_mt.experiments.rows import SCHEDULERS, compared_with
 from utkface_mt.util.errors import UserError
-from utkface_mt.util.files import read_json, write_json
+from utkface_mt.util.files import read_json, write_json, write_table
 
 from .command import call, rounded
 from .reproduce import repeats_folder

@@ -3,11 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from utkface_mt.config import Settings
-from utkface_mt.experiments.workspace import Workspace, open_workspace, write_manifest
+from utkface_mt.experiments.workspace import Workspace, open_workspace
 from utkface_mt.model.backbones import build_backbone
 from utkface_mt.util.errors import UserError
 
@@ -50,8 +49,7 @@ def test_the_command_makes_the_run_again_and_names_no_folder(workspace: Workspac
     assert command == "python -m utkface_mt run --profile cpu --data UTKFace.zip --epochs 3"
 
 
-def test_the_manifest_names_every_face_once_and_no_picture_on_two_sides(workspace: Workspace):
-    table = pd.read_csv(write_manifest(workspace))
-    assert table["file"].is_unique
-    assert list(table.columns) == ["file", "sha256", "cluster", "part"]
-    assert (table.groupby("sha256")["part"].nunique() == 1).all()
+def test_every_face_is_named_once_and_no_picture_stands_on_two_sides(workspace: Workspace):
+    faces = workspace.faces
+    assert faces["file"].is_unique
+    assert (faces.groupby("sha256")["part"].nunique() == 1).all()

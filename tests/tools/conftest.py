@@ -10,8 +10,9 @@ import pytest
 
 from utkface_mt.config import Experiment
 from utkface_mt.evaluation.metrics import predictions_table
-from utkface_mt.experiments.results import Result, ResultStore, write_table
+from utkface_mt.experiments.results import Result, ResultStore
 from utkface_mt.experiments.rows import get_row
+from utkface_mt.util.files import write_table
 
 FACES = 60
 HISTORY = [{"loss": 1.0, "val_loss": 0.9, "seconds": 2.0}]

@@ -11,9 +11,9 @@ from tools.collect import collect
 from utkface_mt.config import Experiment
 from utkface_mt.evaluation.metrics import score
 from utkface_mt.experiments.reference import PUBLIC_COLUMNS, measured_entries, measured_predictions
-from utkface_mt.experiments.results import Result, ResultStore, write_table
+from utkface_mt.experiments.results import Result, ResultStore
 from utkface_mt.util.errors import UserError
-from utkface_mt.util.files import read_json
+from utkface_mt.util.files import read_json, write_table
 
 from .conftest import HISTORY, save_run
 

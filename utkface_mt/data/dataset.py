@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ..util.errors import UserError
-from ..util.files import digest, read_json, replacing, write_json
+from ..util.files import digest, read_json, write_json, write_table
 from .duplicates import cluster_faces
 from .fetch import fetch
 from .index import build_index, list_pictures
@@ -63,8 +63,7 @@ def _write(table: pd.DataFrame, greys: np.ndarray, storage: Path, source: str) -
     fingerprint = hashlib.sha256("\n".join(table["file"] + " " + table["sha256"]).encode()).hexdigest()[:16]
     faces = faces.assign(cluster=cluster_faces(faces["sha256"], greys[usable]))
     for name, part in (("quarantined", quarantined), ("faces", faces)):
-        with replacing(storage / fingerprint / f"{name}.csv.gz") as temporary:
-            part.to_csv(temporary, index=False)
+        write_table(storage / fingerprint / f"{name}.csv.gz", part)
     return fingerprint
 
 

@@ -4,8 +4,6 @@ What is kept of an experiment are its predictions; scores and intervals are comp
 for, so that a metric can be corrected without training anything again.
 """
 
-import gzip
-import io
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
@@ -17,7 +15,7 @@ import pandas as pd
 from ..config import Experiment
 from ..evaluation.metrics import intervals, score
 from ..util.errors import UserError
-from ..util.files import read_json, replacing, write_json, write_text
+from ..util.files import read_json, write_json, write_table, write_text
 
 SAMPLE_NOTE = "Measured on the drawn sample faces: these figures show that the code runs, they say nothing of UTKFace."
 FORMAT = 2  # of a store; the first had scores in the place of predictions
@@ -210,14 +208,6 @@ def _scores(path: Path, changed: int, with_intervals: bool = False) -> dict[str,
     """The scores of a predictions file; `changed`, its time of change, keeps remembered ones from getting stale."""
     table = pd.read_csv(path)
     return {"n": len(table), "scores": score(table), "intervals": intervals(table) if with_intervals else {}}
-
-
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Writes a gzipped CSV file; the same table gives the same bytes."""
-    text = io.StringIO()
-    table.to_csv(text, index=False)
-    with replacing(path) as temporary:
-        temporary.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
 
 
 def with_interval(values: list[float], form: str, factor: float = 1) -> str:

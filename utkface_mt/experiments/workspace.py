@@ -16,7 +16,7 @@ from ..model.weights import weights_identity
 from ..training.fit import TrainingData
 from ..training.strategy import get_strategy
 from ..util.errors import UserError
-from ..util.files import digest, replacing
+from ..util.files import digest, write_table
 from ..util.locks import join_run
 from .results import ResultStore
 
@@ -136,14 +136,5 @@ def _parts(dataset: Dataset, faces: pd.DataFrame) -> pd.Series:
     depends_on = [faces["file"].to_list(), SPLIT_SEED, TRAINING_VERSION]
     path = dataset.storage / f"split-{digest(depends_on)}.csv.gz"
     if not path.exists():
-        with replacing(path) as temporary:
-            assign_parts(faces, SPLIT_SEED).to_csv(temporary, index=False)
+        write_table(path, assign_parts(faces, SPLIT_SEED).to_frame())
     return pd.read_csv(path)["part"].astype(pd.CategoricalDtype(list(PARTS), ordered=True))
-
-
-def write_manifest(workspace: Workspace) -> Path:
-    """Writes the split with the digests of the files, `split.csv.gz` in the run's folder, and returns its path."""
-    path = workspace.folder / "split.csv.gz"
-    with replacing(path) as temporary:
-        workspace.faces[["file", "sha256", "cluster", "part"]].to_csv(temporary, index=False)
-    return path

@@ -1,7 +1,10 @@
 """Writing files so that a reader never meets half of one."""
 
+from __future__ import annotations
+
 import contextlib
 import errno
+import gzip
 import hashlib
 import json
 import os
@@ -10,9 +13,12 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextlib.contextmanager
@@ -82,6 +88,12 @@ def write_text(path: Path, text: str) -> None:
     """Writes `text` as UTF-8, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Writes a gzipped CSV file, whole or not at all; the same table gives the same bytes."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(gzip.compress(table.to_csv(index=False).encode(), mtime=0))
 
 
 def write_json(path: Path, value: Any) -> None:
