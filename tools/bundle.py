@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from utkface_mt.evaluation.calibration import AgeInterval, GenderCalibration
-from utkface_mt.evaluation.explain import grad_cam, mean_face
+from utkface_mt.evaluation.explain import grad_cam
 from utkface_mt.evaluation.metrics import score
 from utkface_mt.experiments.derive import require_row
 from utkface_mt.experiments.results import Result
@@ -74,7 +74,8 @@ def _write_attribution(workspace: Workspace, network: keras.Model, result: Resul
     heats = {task: [grad_cam(network, batch, task, head) for batch in batches] for task in HEADS}
     maps = {task: np.concatenate(parts).mean(axis=0).astype(np.float16) for task, parts in heats.items()}
     with replacing(path) as temporary:
-        np.savez_compressed(temporary, face=mean_face(pictures), faces=len(pictures), **maps)
+        face = pictures.mean(axis=0).round().astype(np.uint8)  # nobody's, and fit to be shown
+        np.savez_compressed(temporary, face=face, faces=len(pictures), **maps)
 
 
 def _round(network: keras.Model) -> None:

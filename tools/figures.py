@@ -6,24 +6,21 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from utkface_mt.config import REFERENCE, Experiment, repository_root
-from utkface_mt.data.labels import age_group, gender_name, race_name
+from utkface_mt.config import repository_root
+from utkface_mt.data.labels import gender_name, race_name
 from utkface_mt.drawn_faces import draw_face, sample_traits
-from utkface_mt.evaluation.calibration import AgeInterval, GenderCalibration
-from utkface_mt.evaluation.cost import comparison
+from utkface_mt.evaluation.calibration import AgeInterval
 from utkface_mt.evaluation.explain import explain
 from utkface_mt.evaluation.metrics import by_group
 from utkface_mt.evaluation.reports import age_error_grid
-from utkface_mt.experiments.reference import best_result, measured_predictions, measured_result
-from utkface_mt.experiments.results import Result
+from utkface_mt.experiments.reference import best_result, measured_predictions
 from utkface_mt.experiments.rows import ROWS
-from utkface_mt.faces.detect import ALIGNMENT
 from utkface_mt.faces.model import load_model
 from utkface_mt.model.predict import HEADS
 from utkface_mt.model.weights import BUNDLED_MODEL
-from utkface_mt.plots import evaluation, reference, training
+from utkface_mt.plots import evaluation, reference
 from utkface_mt.plots.style import use_style
-from utkface_mt.util.files import read_json, replacing
+from utkface_mt.util.files import replacing
 
 from .readme import bundled_profile
 
@@ -45,40 +42,28 @@ def draw(folder: Path | None = None) -> list[Path]:
 
 
 def _run_figures() -> dict[str, Figure]:
-    """The ladder, how its rows learnt, the loss-weight sweep, and what backbones cost."""
-    sweep = [
-        Result(
-            "", Experiment(gender_share=run["gender_share"]), "cpu", run["history"], 0.0, validation=run["validation"]
-        )
-        for run in read_json(REFERENCE / "comparisons.json")["gender_share"]
-    ]
-    probes = {"MobileNetV2 1.0": measured_result("03_baseline").validation}
+    """The ladder, and how its rows learnt."""
     return {
         "ladder": reference.measured_ladder(),
         "learning_curves": reference.measured_curves(*(row.name for row in ROWS if row.previous)),
-        "backbones": training.cost_against_accuracy(comparison({}, probes)),
-        "loss_weights": training.loss_weight_sweep(sweep),
     }
 
 
 def _best_figures() -> dict[str, Figure]:
     """The best row: who it errs for, how sure it is."""
     best = best_result(bundled_profile())
-    test, calibration = measured_predictions(best), measured_predictions(best, "calibration")
+    test = measured_predictions(best)
     groups = [race_name(test["race"]).rename("race"), gender_name(test["gender_true"]).rename("gender")]
-    ages = age_group(test["age_true"]).rename("age group")
-    width = AgeInterval.fit(calibration).half_width
+    width = AgeInterval.fit(measured_predictions(best, "calibration")).half_width
     return {
         "age_error": evaluation.age_error_heatmap(age_error_grid(test)),
-        "by_age": evaluation.group_scores(by_group(test, ages), "By age group, with 95 % intervals"),
         "by_race_and_gender": evaluation.group_scores(by_group(test, groups), "By race code and gender"),
         "predicted_against_true": evaluation.predicted_against_true(test, width),
-        "gender_probability": evaluation.reliability(test, GenderCalibration.fit(calibration)),
     }
 
 
 def _model_figures() -> dict[str, Figure]:
-    """Where the bundled model looks, on the mean of many faces and on a drawn one; what other margins cost it."""
+    """Where the bundled model looks, on the mean of many faces and on a drawn one."""
     with np.load(BUNDLED_MODEL / "attribution.npz") as saved:
         heats = {f"Grad-CAM, {task}": saved[task].astype(np.float32) for task in HEADS}
         title = f"Where the network looks, on average over {saved['faces']} faces"
@@ -88,5 +73,4 @@ def _model_figures() -> dict[str, Figure]:
     title = f"A drawn face, predicted {answer.age:.0f} years, {100 * answer.probability_female:.0f} % female"
     heats = explain(model.network, picture, model.age_head, LIME_SAMPLES)
     lime = evaluation.attribution_row(picture, heats, title)
-    margins = evaluation.error_by_margin(read_json(ALIGNMENT)["validation"])
-    return {"attribution": average, "lime": lime, "margins": margins}
+    return {"attribution": average, "lime": lime}

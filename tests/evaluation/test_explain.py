@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from utkface_mt.evaluation.explain import grad_cam, lime_attribution, mean_face
+from utkface_mt.evaluation.explain import grad_cam, lime_attribution
 from utkface_mt.model.age import AgeHead
 from utkface_mt.util.backend import keras
 
@@ -40,4 +40,3 @@ def test_maps_of_many_faces_are_those_of_each(bright_corner: keras.Model):
     parts = [grad_cam(bright_corner, part, "age", AgeHead()) for part in (pictures[:32], pictures[32:])]
     assert np.allclose(heats, np.concatenate(parts), atol=1e-5)
     assert heats.max() <= 1
-    assert mean_face(pictures).shape == (32, 32, 3)

@@ -6,7 +6,7 @@ import pytest
 
 from utkface_mt.data.labels import AGE_GROUPS, age_group
 from utkface_mt.evaluation.metrics import score
-from utkface_mt.evaluation.reports import age_error_grid, confident_mistakes, gender_report, worst_mistakes
+from utkface_mt.evaluation.reports import age_error_grid, gender_report
 
 
 def test_reports_count_what_they_say(predictions: Callable):
@@ -18,6 +18,3 @@ def test_reports_count_what_they_say(predictions: Callable):
     assert tuple(grid.index) == AGE_GROUPS
     children = table[(age_group(table["age_true"]) == "5-12") & (table["gender_true"] == 1)]
     assert grid.loc["5-12", "Female"] == pytest.approx(score(children)["age_mae"])
-    assert worst_mistakes(table, 5)["age_error"].is_monotonic_decreasing
-    wrong = confident_mistakes(table, 5)
-    assert ((wrong["probability_female"] >= 0.5).astype(int) != wrong["gender_true"]).all()

@@ -74,23 +74,14 @@ class GenderCalibration:
         return 1 / (1 + np.exp(-self.slope * _log_odds(predicted)))
 
 
-def reliability_table(probabilities: pd.Series, truth: pd.Series, bins: int = 10) -> pd.DataFrame:
-    """Predicted probability against measured share, in bins of equal width.
+def calibration_error(probabilities: pd.Series, truth: pd.Series, bins: int = 10) -> float:
+    """Expected calibration error: how far mean probability and share of code 1 lie apart (Guo et al., ICML 2017).
 
-    Returns:
-        A row a bin that holds faces: `predicted` (mean), `measured` (share of code 1), `n`.
+    They are compared within bins of equal width, each weighted by its faces.
     """
-    import pandas as pd
-
     bin_of = np.minimum((probabilities * bins).astype(int), bins - 1)
-    table = pd.DataFrame({"predicted": probabilities, "measured": truth, "n": 1}).groupby(bin_of)
-    return table.agg({"predicted": "mean", "measured": "mean", "n": "sum"})
-
-
-def calibration_error(probabilities: pd.Series, truth: pd.Series) -> float:
-    """Expected calibration error: the mean gap in `reliability_table`, weighted by faces (Guo et al., ICML 2017)."""
-    table = reliability_table(probabilities, truth)
-    return float(((table["predicted"] - table["measured"]).abs() * table["n"]).sum() / table["n"].sum())
+    gaps = (probabilities - truth).groupby(bin_of).sum()  # of a bin's means, times its faces
+    return float(gaps.abs().sum() / len(truth))
 
 
 def _log_odds(probabilities: np.ndarray | pd.Series) -> np.ndarray | pd.Series:

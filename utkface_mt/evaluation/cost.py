@@ -10,14 +10,11 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from ..config import REFERENCE
 from ..model.age import AgeHead
 from ..model.backbones import BACKBONES
 from ..model.network import build_network
 from ..util.backend import keras, tf
-from ..util.files import read_json
 from ..util.runtime import describe_machine
 
 CANDIDATES = {
@@ -75,28 +72,3 @@ def measure(title: str, image_size: int, repeats: int = 5) -> dict[str, Any]:
         "image_size": image_size,
         "machine": describe_machine(),
     }
-
-
-def comparison(live: dict[str, dict[str, Any]], probes: dict[str, dict[str, float]]) -> pd.DataFrame:
-    """The table of notebook 04: every candidate, measured now or in the reference, probed or not.
-
-    Args:
-        live: title to what `measure` gave in this run.
-        probes: title to validation scores of a frozen probe; candidates without one have no weights at hand.
-
-    Returns:
-        A row a candidate, ordered by multiply-adds; `source` and `probe` say where cost and scores come from.
-    """
-    reference = read_json(REFERENCE / "backbones.json")
-    rows = {}
-    for title in CANDIDATES:
-        cost = live.get(title) or reference[title]
-        probe = probes.get(title, {})
-        rows[title] = {
-            **{name: cost[name] for name in cost if name != "machine"},
-            "source": "this run" if title in live else f"reference: {cost['machine']}",
-            "age_mae": probe.get("age_mae", float("nan")),
-            "gender_accuracy": probe.get("gender_accuracy", float("nan")),
-            "probe": "measured" if probe else "weights not available offline",
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").sort_values("mega_multiply_adds")

@@ -82,11 +82,6 @@ def grad_cam(network: keras.Model, pictures: np.ndarray, task: str, age_head: Ag
     return heat / np.maximum(heat.max(axis=(1, 2), keepdims=True), 1e-8)
 
 
-def mean_face(pictures: np.ndarray) -> np.ndarray:
-    """The average of many aligned faces, uint8 `[size, size, 3]`: no one's face, fit to be shown."""
-    return pictures.mean(axis=0).round().astype(np.uint8)
-
-
 def explain(network: keras.Model, picture: np.ndarray, age_head: AgeHead, samples: int) -> dict[str, np.ndarray]:
     """For one face the maps `[size, size]` of both methods and tasks; the arguments are those of `lime_attribution`."""
     maps = {}

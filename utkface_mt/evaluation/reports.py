@@ -28,15 +28,3 @@ def age_error_grid(predictions: pd.DataFrame) -> pd.DataFrame:
     error = (predictions["age"] - predictions["age_true"]).abs().rename("error")
     groups = [age_group(predictions["age_true"]).rename("age group"), gender_name(predictions["gender_true"])]
     return error.groupby(groups, observed=False).mean().unstack()
-
-
-def worst_mistakes(predictions: pd.DataFrame, count: int = 8) -> pd.DataFrame:
-    """The faces with the largest age error, largest first."""
-    error = (predictions["age"] - predictions["age_true"]).abs()
-    return predictions.assign(age_error=error).nlargest(count, "age_error")
-
-
-def confident_mistakes(predictions: pd.DataFrame, count: int = 8) -> pd.DataFrame:
-    """The faces whose gender is wrong with the highest confidence, most confident first."""
-    wrong = predictions[gender_predicted(predictions) != predictions["gender_true"]]
-    return wrong.assign(confidence=(wrong["probability_female"] - 0.5).abs() + 0.5).nlargest(count, "confidence")

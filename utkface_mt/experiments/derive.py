@@ -56,14 +56,6 @@ def best_scheduler(results: dict[str, Result]) -> str:
     return min(results, key=lambda name: lowest_loss(results[name]))
 
 
-def sweep_gender_share(workspace: Workspace, experiment: Experiment) -> list[Result]:
-    """One run for each point of the profile's loss-weight sweep, and for the two rows it stands between."""
-    previous = replace(experiment, gender_share=0.5)
-    points = [replace(experiment, gender_share=share) for share in workspace.profile.gender_shares]
-    runs = [run(workspace, point) for point in (previous, experiment, *points)]
-    return sorted(runs, key=lambda result: result.experiment.gender_share)
-
-
 def lowest_loss(result: Result) -> float:
     """The lowest validation loss of a result's history."""
     return min(epoch["val_loss"] for epoch in result.history)

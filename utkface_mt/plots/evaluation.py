@@ -1,16 +1,13 @@
-"""Figures of the evaluation: errors by group, calibration, intervals, attributions."""
+"""Figures of the evaluation: the ladder, errors by group, intervals, attributions."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
-from PIL import Image
 
-from ..evaluation.calibration import GenderCalibration, calibration_error, reliability_table
 from ..experiments.results import Result
 from .style import BLUE, DIVERGING, GREY, ORANGE, SEQUENTIAL, SKY, new_axes
 
@@ -86,21 +83,6 @@ def group_scores(table: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
-def reliability(test: pd.DataFrame, calibration: GenderCalibration) -> Figure:
-    """Predicted probability of female against its measured share, before and after calibration."""
-    figure, axes = new_axes(5.4, 4.6)
-    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1)
-    predicted = test["probability_female"]
-    versions = (("as predicted", predicted, "o"), ("calibrated", calibration.probability(predicted), "s"))
-    for label, values, marker in versions:
-        table = reliability_table(values, test["gender_true"])
-        error = calibration_error(values, test["gender_true"])
-        axes.plot(table["predicted"], table["measured"], marker=marker, label=f"{label}: error {100 * error:.1f} %")
-    axes.set(xlabel="predicted probability of female", ylabel="measured share of female", title="Gender probability")
-    axes.legend(loc="lower right", frameon=True)
-    return figure
-
-
 def attribution_row(picture: np.ndarray, maps: dict[str, np.ndarray], title: str) -> Figure:
     """A picture, uint8 `[size, size, 3]`, and beside it one map after another laid over it.
 
@@ -118,41 +100,4 @@ def attribution_row(picture: np.ndarray, maps: dict[str, np.ndarray], title: str
     for axes in panels:
         axes.axis("off")
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    return figure
-
-
-def age_probabilities(shares: np.ndarray, answer: float) -> Figure:
-    """The probability of each year from 0 on for one face, `[years]`, and the age that is answered, in years."""
-    figure, axes = new_axes(8, 3)
-    axes.fill_between(np.arange(len(shares)), 100 * shares, color=BLUE, alpha=0.6, linewidth=0)
-    axes.axvline(answer, color=ORANGE, label=f"the answer: {answer:.0f} years")
-    axes.set(xlabel="age in years", ylabel="probability in %", title="What the age head says")
-    axes.set(xlim=(0, len(shares) - 1), ylim=(0, None))
-    axes.legend()
-    return figure
-
-
-def photo(picture: Image.Image, title: str) -> Figure:
-    """Shows a picture as it is."""
-    width = 9.0
-    figure, axes = new_axes(width, width * picture.height / picture.width + 0.4)
-    axes.imshow(np.asarray(picture))
-    axes.axis("off")
-    axes.set_title(title)
-    return figure
-
-
-def error_by_margin(validation: dict[str, Any]) -> Figure:
-    """Age error of faces cut again, by how much more than UTKFace the crops show, as `alignment.json` has it."""
-    figure, axes = new_axes(7.5, 4)
-    rows = validation["margins"]
-    margins = [100 * row["margin"] for row in rows]
-    differences = np.array([row["age_mae_difference"] for row in rows])
-    reach = np.abs(differences[:, 1:].T - differences[:, 0])
-    axes.errorbar(margins, differences[:, 0], yerr=reach, fmt="o-", color=BLUE, capsize=3)
-    axes.axhline(0, color=GREY, linewidth=1)
-    axes.axvline(0, color=ORANGE, linewidth=1, linestyle="--", label="as UTKFace shows it")
-    axes.set(xlabel="margin at each edge, % of the crop's side", ylabel="change of age MAE, years")
-    axes.set_title("Finding and cutting again, by margin")
-    axes.legend()
     return figure
