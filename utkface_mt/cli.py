@@ -79,11 +79,7 @@ def _add_run(verbs: Any) -> None:
     run.add_argument("--only", default="", metavar="NN", help="run this notebook only")
     run.add_argument("--fresh", action="store_true", help="put an earlier run aside instead of going on with it")
     run.add_argument(
-        "--timeout",
-        type=int,
-        default=86_400,
-        metavar="S",
-        help="seconds a cell may take, a day by default; 0: no limit",
+        "--timeout", type=int, default=86_400, metavar="S", help="seconds for a cell, a day by default; 0: no limit"
     )
     run.add_argument(
         "--parameter",

@@ -54,16 +54,12 @@ def read_picture(folder: Path, path: str) -> Image.Image:
 
 
 def open_pixels(dataset: Dataset, faces: pd.DataFrame, size: int, crop: float = 0.0) -> np.ndarray:
-    """Opens the array of `faces` at `size`, making it the first time.
+    """Opens the array of `faces`, rows of the dataset's face table, as `prepare_picture` makes their pictures.
 
-    Args:
-        dataset: the dataset the faces belong to.
-        faces: rows of its face table; the array has their order.
-        size: side of the pictures in pixels.
-        crop: as for `prepare_picture`.
+    It is made the first time.
 
     Returns:
-        A read-only memory map, uint8 `[len(faces), size, size, 3]`.
+        A read-only memory map in the order of the faces, uint8 `[len(faces), size, size, 3]`.
 
     Raises:
         UserError: if the disk has no room for it.

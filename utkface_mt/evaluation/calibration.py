@@ -29,14 +29,9 @@ class AgeInterval:
 
     @classmethod
     def fit(cls, calibration: pd.DataFrame, coverage: float = COVERAGE) -> AgeInterval:
-        """Takes the conformal quantile of the absolute errors.
+        """Takes the conformal quantile of the absolute errors on the calibration faces.
 
-        Args:
-            calibration: predictions on the calibration faces.
-            coverage: the promised share, above 0 and below 1.
-
-        Returns:
-            The interval; of infinite width if there are too few faces for the promise.
+        The `coverage` is above 0 and below 1; if there are too few faces to promise it, the width is infinite.
         """
         errors = np.sort((calibration["age"] - calibration["age_true"]).abs())
         rank = int(np.ceil((len(errors) + 1) * coverage))

@@ -27,49 +27,27 @@ SHARED_FIELDS += ("training_version", "repeat", "validation", "n_test", "ci", "s
 
 @dataclass(frozen=True)
 class Result:
-    """What one experiment gave.
+    """What one experiment gave."""
 
-    Attributes:
-        key: digest of configuration, data, initial weights and `TRAINING_VERSION`.
-        experiment: the configuration.
-        profile: the profile it ran under.
-        history: one dictionary an epoch.
-        seconds: training time.
-        command: what makes it again.
-        machine: what it ran on.
-        versions: of the libraries that matter.
-        replicas: devices that shared a batch; batch size and learning rate were as many times those of `experiment`.
-        training_version: `TRAINING_VERSION` when it was trained.
-        row: name of its row in the table, such as `07_augmentation`, or empty for trials and sweeps.
-        notebook: the notebook the row belongs to.
-        title: the row's title.
-        final: whether this is the notebook's row of the ladder.
-        repeat: whether it is a row trained once more with another seed, which stands beside the table and not in it.
-        validation: scores on the validation faces.
-        n_test: test faces.
-        test: scores on them; empty unless it is a row.
-        ci: 95 % intervals of those scores.
-    """
-
-    key: str
+    key: str  # digest of configuration, data, initial weights and `TRAINING_VERSION`
     experiment: Experiment
-    profile: str
-    history: list[dict[str, float]]
-    seconds: float
-    command: str = ""
-    machine: str = ""
-    versions: dict[str, str] = field(default_factory=dict)
-    replicas: int = 1
-    training_version: int = 0
-    row: str = ""
-    notebook: str = ""
-    title: str = ""
-    final: bool = False
-    repeat: bool = False
-    validation: dict[str, float] = field(default_factory=dict)
-    n_test: int = 0
-    test: dict[str, float] = field(default_factory=dict)
-    ci: dict[str, list[float]] = field(default_factory=dict)
+    profile: str  # it ran under
+    history: list[dict[str, float]]  # a dictionary an epoch
+    seconds: float  # of training
+    command: str = ""  # that makes it again
+    machine: str = ""  # it ran on
+    versions: dict[str, str] = field(default_factory=dict)  # of the libraries that matter
+    replicas: int = 1  # devices that shared a batch; this and the learning rate were as many times the experiment's
+    training_version: int = 0  # `TRAINING_VERSION` when it was trained
+    row: str = ""  # name of its row in the table, such as `07_augmentation`; empty for trials and sweeps
+    notebook: str = ""  # the row belongs to
+    title: str = ""  # of the row
+    final: bool = False  # whether this is the notebook's row of the ladder
+    repeat: bool = False  # whether a row was trained again with another seed: it stands beside the table, not in it
+    validation: dict[str, float] = field(default_factory=dict)  # scores on the validation faces
+    n_test: int = 0  # test faces
+    test: dict[str, float] = field(default_factory=dict)  # scores on them; empty unless it is a row
+    ci: dict[str, list[float]] = field(default_factory=dict)  # 95 % intervals of those scores
 
     @property
     def name(self) -> str:

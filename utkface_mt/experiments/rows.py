@@ -10,27 +10,16 @@ from ..util.errors import UserError
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table.
+    """A row of the table."""
 
-    Attributes:
-        name: its name in the results store.
-        notebook: the notebook that makes it.
-        title: its title in the table.
-        previous: the row before, or empty.
-        change: the fields it changes in every profile; `Profile.changes` adds those that depend on the profile.
-        starts_over: whether it changes the profile's start, and not the row before.
-        found: how further fields are found: by `search` or by `comparison`; empty if there are none.
-        final: whether it is the notebook's row of the ladder.
-    """
-
-    name: str
-    notebook: str
-    title: str
-    previous: str = ""
-    change: Mapping[str, Any] = field(default_factory=dict)
-    starts_over: bool = False
-    found: str = ""
-    final: bool = True
+    name: str  # in the results store
+    notebook: str  # that makes it
+    title: str  # in the table
+    previous: str = ""  # the row before
+    change: Mapping[str, Any] = field(default_factory=dict)  # in every profile; `Profile.changes` adds to it
+    starts_over: bool = False  # whether it changes the profile's start, and not the row before
+    found: str = ""  # how further fields are found: by `search` or by `comparison`
+    final: bool = True  # whether it is the notebook's row of the ladder
 
     def changes(self, profile: Profile) -> dict[str, Any]:
         """The fields it changes in a profile, those that have to be found left out."""

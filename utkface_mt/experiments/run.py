@@ -53,7 +53,8 @@ def run(
             if result is None:
                 logs = _tensorboard(workspace, f"{row}-{key}" if row else key)
                 network, history, seconds = _train(workspace, experiment, key, [*callbacks, *logs])
-                _save_predictions(workspace, network, experiment, key, "validation")
+                answers = predict_part(workspace, network, experiment, "validation")
+                workspace.store.save_predictions(key, "validation", answers)
                 result = workspace.store.save(_result(workspace, experiment, key, history, seconds))
                 clear_states(workspace.store.place(key) / "training")
     if not row:
@@ -61,7 +62,7 @@ def run(
     if not result.test:
         network = network or load_network(workspace, result)
         for part in ("calibration", "test"):
-            _save_predictions(workspace, network, experiment, key, part)
+            workspace.store.save_predictions(key, part, predict_part(workspace, network, experiment, part))
     return workspace.store.save(_as_row(result, row, repeat))
 
 
@@ -114,10 +115,6 @@ def run_constant(workspace: Workspace, row: str = "00_constant", repeat: bool = 
         female = np.full(len(faces), float(train["gender"].mean() >= 0.5))
         workspace.store.save_predictions(key, part, predictions_table(faces, ages, female))
     return workspace.store.save(_as_row(_result(workspace, workspace.start, key, [], 0.0), row, repeat))
-
-
-def _save_predictions(workspace: Workspace, network: keras.Model, experiment: Experiment, key: str, part: str) -> None:
-    workspace.store.save_predictions(key, part, predict_part(workspace, network, experiment, part))
 
 
 def _as_row(result: Result, name: str, repeat: bool) -> Result:

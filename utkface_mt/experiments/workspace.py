@@ -25,23 +25,14 @@ SPLIT_SEED = 0  # the split is the same for every seed of training, so that rows
 
 @dataclass(frozen=True)
 class Workspace:
-    """One profile on one dataset.
+    """One profile on one dataset."""
 
-    Attributes:
-        settings: how it was opened.
-        profile: how much of everything.
-        dataset: the faces on disk.
-        faces: the faces used, with the column `part`; positions in it are positions in the arrays.
-        start: the experiment every row starts from.
-        folder: where this run's results lie.
-    """
-
-    settings: Settings
+    settings: Settings  # how it was opened
     profile: Profile
     dataset: Dataset
-    faces: pd.DataFrame
-    start: Experiment
-    folder: Path
+    faces: pd.DataFrame  # those used, with the column `part`; positions in it are positions in the arrays
+    start: Experiment  # which every row starts from
+    folder: Path  # of this run's results
 
     @property
     def replicas(self) -> int:

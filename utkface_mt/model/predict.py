@@ -49,13 +49,8 @@ def compiled(network: keras.Model) -> Callable[[np.ndarray], dict[str, tf.Tensor
 
 
 def compute_features(extractor: keras.Model, pixels: np.ndarray) -> np.ndarray:
-    """Puts every picture through a frozen backbone once: ten epochs of its heads then cost less than one with it.
+    """Puts every picture, uint8 `[n, size, size, 3]`, once through what `feature_model` gives: float32 `[n, channels]`.
 
-    Args:
-        extractor: as `feature_model` gives it.
-        pixels: uint8 `[n, size, size, 3]`.
-
-    Returns:
-        float32 `[n, channels]`.
+    Ten epochs of a frozen backbone's heads then cost less than one with it.
     """
     return extractor.predict(prediction_batches(pixels, np.arange(len(pixels))), verbose=0)

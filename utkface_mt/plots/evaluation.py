@@ -11,6 +11,23 @@ from matplotlib.figure import Figure
 from ..experiments.results import Result
 from .style import BLUE, DIVERGING, GREY, ORANGE, SEQUENTIAL, SKY, new_axes
 
+PANELS = (("age_mae", 1, BLUE), ("gender_accuracy", 100, ORANGE))  # metric, factor to years or per cent, colour
+
+
+def score_panels(labels: Sequence[str], scores: Mapping[str, Sequence], axis_labels: Sequence[str]) -> Figure:
+    """Age beside gender, with intervals: a line for each of the `labels`, from the top down.
+
+    The `scores` are `[labels, 3]` for each metric of `PANELS`: a value and the ends of its interval.
+    """
+    figure, panels = plt.subplots(1, 2, figsize=(12, 0.45 * len(labels) + 1.7), sharey=True)
+    places = np.arange(len(labels))[::-1]
+    for axes, (metric, factor, colour), label in zip(panels, PANELS, axis_labels, strict=True):
+        middle, *ends = factor * np.transpose(np.asarray(scores[metric]))
+        look = {"fmt": "o", "color": colour, "capsize": 3, "elinewidth": 1.5}
+        axes.errorbar(middle, places, xerr=np.abs(ends - middle), label="ours", **look)
+        axes.set(xlabel=label, yticks=places, yticklabels=labels, ylim=(-0.6, len(labels) - 0.4))
+    return figure
+
 
 def ladder_chart(
     rows: Sequence[Result], published: Mapping[str, Mapping[str, float]] | None = None, highlight: str = ""
@@ -19,26 +36,18 @@ def ladder_chart(
 
     Beside ours stand the `published` scores, by the name of the row; `highlight` names the row to be found first.
     """
-    figure, panels = plt.subplots(1, 2, figsize=(12, 0.45 * len(rows) + 1.7), sharey=True)
-    places = np.arange(len(rows))[::-1]
-    for axes, name, factor, label, colour in (
-        (panels[0], "age_mae", 1, "age MAE in years (lower is better)", BLUE),
-        (panels[1], "gender_accuracy", 100, "gender accuracy in % (higher is better)", ORANGE),
-    ):
-        values = np.array([factor * row.test[name] for row in rows])
-        ends = np.array([[factor * end for end in row.ci[name]] for row in rows])
-        reach = np.abs(ends.T - values)
-        axes.errorbar(values, places, xerr=reach, fmt="o", color=colour, capsize=3, elinewidth=1.5, label="ours")
-        known = [(place, published[row.row]) for place, row in zip(places, rows, strict=True)
-                 if row.row in (published or {})]  # fmt: skip
+    scores = {metric: [(row.test[metric], *row.ci[metric]) for row in rows] for metric, _, _ in PANELS}
+    axis_labels = ("age MAE in years (lower is better)", "gender accuracy in % (higher is better)")
+    figure = score_panels([row.title for row in rows], scores, axis_labels)
+    places = {row.row: place for place, row in enumerate(reversed(rows))}
+    known = [name for name in places if name in (published or {})]
+    for axes, (metric, factor, _) in zip(figure.axes, PANELS, strict=True):
         if known:
-            theirs = [factor * scores[name] for _, scores in known]
-            axes.plot(theirs, [place for place, _ in known], "D", color=GREY, fillstyle="none", label="published")
+            theirs = [factor * published[name][metric] for name in known]
+            axes.plot(theirs, [places[name] for name in known], "D", color=GREY, fillstyle="none", label="published")
             axes.legend(loc="best", frameon=True)
-        axes.set(xlabel=label, yticks=places, yticklabels=[row.title for row in rows], ylim=(-0.6, len(rows) - 0.4))
-        for place, row in zip(places, rows, strict=True):
-            if row.row == highlight:
-                axes.axhspan(place - 0.4, place + 0.4, color=SKY, alpha=0.25, linewidth=0, zorder=0)
+        if highlight in places:
+            axes.axhspan(places[highlight] - 0.4, places[highlight] + 0.4, color=SKY, alpha=0.25, linewidth=0, zorder=0)
     return figure
 
 
@@ -70,16 +79,9 @@ def predicted_against_true(predictions: pd.DataFrame, half_width: float) -> Figu
 def group_scores(table: pd.DataFrame, title: str) -> Figure:
     """Age error and gender accuracy of each group with 95 % intervals, as `metrics.by_group` gives them."""
     labels = [" ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in table.index]
-    figure, panels = plt.subplots(1, 2, figsize=(11, 0.38 * len(table) + 1.5), sharey=True)
-    places = np.arange(len(table))[::-1]
-    for axes, name, factor, label, colour in (
-        (panels[0], "age_mae", 1, "age MAE in years", BLUE),
-        (panels[1], "gender_accuracy", 100, "gender accuracy in %", ORANGE),
-    ):
-        value, low, high = (factor * table[column].to_numpy() for column in (name, f"{name}_low", f"{name}_high"))
-        axes.errorbar(value, places, xerr=np.abs([value - low, high - value]), fmt="o", color=colour, capsize=3)
-        axes.set(xlabel=label, yticks=places, yticklabels=labels)
-    panels[0].set_title(title)
+    scores = {metric: table[[metric, f"{metric}_low", f"{metric}_high"]] for metric, _, _ in PANELS}
+    figure = score_panels(labels, scores, ("age MAE in years", "gender accuracy in %"))
+    figure.axes[0].set_title(title)
     return figure
 
 

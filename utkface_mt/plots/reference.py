@@ -1,15 +1,21 @@
 """What was measured on UTKFace, drawn from `reference/`; none of these figures shows a face."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from ..data.labels import parse_name
-from ..experiments.reference import measured_results, measured_rows, measured_split, published_rows, shown_profile
+from ..experiments.reference import (
+    measured_results,
+    measured_rows,
+    measured_split,
+    published_rows,
+    results_by_row,
+    shown_profile,
+)
 from ..experiments.rows import get_row
-from .evaluation import ladder_chart
-from .style import BLUE, GREY, ORANGE
+from .evaluation import PANELS, ladder_chart, score_panels
+from .style import GREY
 from .training import learning_curves
 
 
@@ -21,7 +27,7 @@ def measured_label() -> str:
 
 def measured_ladder(row: str = "") -> Figure:
     """The measured ladder with its 95 % intervals beside the published one, the `row` of that name pointed out."""
-    rows = [result for result in measured_results(shown_profile()) if result.history and not result.repeat]
+    rows = [result for result in results_by_row(shown_profile()).values() if result.history]
     return ladder_chart(rows, published_rows(), row)
 
 
@@ -33,29 +39,24 @@ def measured_differences(*names: str) -> Figure:
     rows = measured_rows(shown_profile())
     names = names or tuple(name for name in rows if name >= "06" and "difference" in rows[name])
     results = measured_results(shown_profile())
-    figure, panels = plt.subplots(1, 2, figsize=(12, 0.5 * len(names) + 1.7), sharey=True)
-    places = np.arange(len(names))[::-1]
-    for axes, metric, factor, label, colour in (
-        (panels[0], "age_mae", 1, "change of age MAE in years (left is better)", BLUE),
-        (panels[1], "gender_accuracy", 100, "change of gender accuracy in points (right is better)", ORANGE),
-    ):
-        middle, low, high = (factor * np.array([rows[name]["difference"][metric] for name in names])).T
-        axes.errorbar(middle, places, xerr=[middle - low, high - middle], fmt="o", color=colour, capsize=3)
+    changes = {metric: [rows[name]["difference"][metric] for name in names] for metric, _, _ in PANELS}
+    labels = ("change of age MAE in years (left is better)", "change of gender accuracy in points (right is better)")
+    figure = score_panels([get_row(name).title for name in names], changes, labels)
+    for axes, (metric, factor, _) in zip(figure.axes, PANELS, strict=True):
         axes.axvline(0, color=GREY, linewidth=1)
-        for name, place, centre in zip(names, places, middle, strict=True):
-            seeds = np.array([factor * result.test[metric] for result in results if result.row == name])
+        for place, name in enumerate(reversed(names)):
+            seeds = np.array([result.test[metric] for result in results if result.row == name])
             if len(seeds) > 1:
-                axes.plot(centre + seeds - seeds[0], np.full(len(seeds), place - 0.22), "|", color=GREY, markersize=9)
-        titles = [get_row(name).title for name in names]
-        axes.set(xlabel=label, yticks=places, yticklabels=titles, ylim=(-0.7, len(names) - 0.3))
-    panels[0].plot([], [], "|", color=GREY, label="other seeds of the row")
-    panels[0].legend(loc="best", frameon=True)
+                scattered = factor * (rows[name]["difference"][metric][0] + seeds - seeds[0])
+                axes.plot(scattered, np.full(len(seeds), place - 0.22), "|", color=GREY, markersize=9)
+    (seed_mark,) = figure.axes[0].plot([], [], "|", color=GREY)
+    figure.axes[0].legend([seed_mark], ["other seeds of the row"], loc="best", frameon=True)
     return figure
 
 
 def measured_curves(*names: str) -> Figure:
     """How rows learnt on UTKFace: losses by epoch."""
-    results = {result.row: result for result in measured_results(shown_profile()) if not result.repeat}
+    results = results_by_row(shown_profile())
     return learning_curves({results[name].title: results[name] for name in names if name in results})
 
 
