@@ -4,9 +4,10 @@ Renews the ranges that int8 needs, beside the bundled weights, and `reference/ex
 """
 
 import tempfile
-import time
+import timeit
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -85,11 +86,7 @@ def _compare(
 
 def _milliseconds(run: Callable[[np.ndarray], Answers], crop: np.ndarray) -> float:
     """The median time of one call, after some to warm up."""
-    marks = [time.perf_counter()]
-    for _ in range(TIMED_CALLS):
-        run(crop)
-        marks.append(time.perf_counter())
-    return 1000 * float(np.median(np.diff(marks)[TIMED_CALLS // 5 :]))
+    return 1000 * median(timeit.repeat(lambda: run(crop), number=1, repeat=TIMED_CALLS)[TIMED_CALLS // 5 :])
 
 
 def open_exported(path: Path) -> Callable[[np.ndarray], Answers]:

@@ -5,14 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..data.labels import parse_name
-from ..experiments.reference import (
-    measured_results,
-    measured_rows,
-    measured_split,
-    published_rows,
-    results_by_row,
-    shown_profile,
-)
+from ..experiments import reference as measured
 from ..experiments.rows import get_row
 from .evaluation import PANELS, ladder_chart, score_panels
 from .style import GREY
@@ -21,14 +14,14 @@ from .training import learning_curves
 
 def measured_label() -> str:
     """On which faces the measured ladder stands: how captions of its figures begin."""
-    size = measured_rows(shown_profile())["03_baseline"]["configuration"]["image_size"]
+    size = measured.measured_rows(measured.shown_profile())["03_baseline"]["configuration"]["image_size"]
     return f"UTKFace, {size} pixels"
 
 
 def measured_ladder(row: str = "") -> Figure:
     """The measured ladder with its 95 % intervals beside the published one, the `row` of that name pointed out."""
-    rows = [result for result in results_by_row(shown_profile()).values() if result.history]
-    return ladder_chart(rows, published_rows(), row)
+    rows = [result for result in measured.results_by_row(measured.shown_profile()).values() if result.history]
+    return ladder_chart(rows, measured.published_rows(), row)
 
 
 def measured_differences(*names: str) -> Figure:
@@ -36,9 +29,9 @@ def measured_differences(*names: str) -> Figure:
 
     Shows the rows of these names; without any, all fine-tuned ones.
     """
-    rows = measured_rows(shown_profile())
+    rows = measured.measured_rows(measured.shown_profile())
     names = names or tuple(name for name in rows if name >= "06" and "difference" in rows[name])
-    results = measured_results(shown_profile())
+    results = measured.measured_results(measured.shown_profile())
     changes = {metric: [rows[name]["difference"][metric] for name in names] for metric, _, _ in PANELS}
     labels = ("change of age MAE in years (left is better)", "change of gender accuracy in points (right is better)")
     figure = score_panels([get_row(name).title for name in names], changes, labels)
@@ -56,12 +49,12 @@ def measured_differences(*names: str) -> Figure:
 
 def measured_curves(*names: str) -> Figure:
     """How rows learnt on UTKFace: losses by epoch."""
-    results = results_by_row(shown_profile())
+    results = measured.results_by_row(measured.shown_profile())
     return learning_curves({results[name].title: results[name] for name in names if name in results})
 
 
 def measured_faces() -> pd.DataFrame:
     """The committed split with the labels in its names: `file`, `cluster`, `part`, `age`, `gender`, `race`."""
-    split = measured_split()
+    split = measured.measured_split()
     labels = pd.DataFrame([parse_name(file) for file in split["file"]], columns=["age", "gender", "race"])
     return pd.concat([split, labels], axis=1)
