@@ -1,1 +1,1 @@
-"""Every figure, in one style."""
+"""The style of all figures, and those that several notebooks or the docs show."""
