@@ -48,8 +48,9 @@ def measured_differences(*names: str) -> Figure:
                 axes.plot(centre + seeds - seeds[0], np.full(len(seeds), place - 0.22), "|", color=GREY, markersize=9)
         titles = [get_row(name).title for name in names]
         axes.set(xlabel=label, yticks=places, yticklabels=titles, ylim=(-0.7, len(names) - 0.3))
-    panels[0].plot([], [], "|", color=GREY, label="other seeds of the row")
-    panels[0].legend(loc="best", frameon=True)
+    if any(result.repeat and result.row in names for result in results):
+        panels[0].plot([], [], "|", color=GREY, label="other seeds of the row")
+        panels[0].legend(loc="best", frameon=True)
     return figure
 
 
