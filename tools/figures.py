@@ -13,7 +13,7 @@ from utkface_mt.evaluation.calibration import AgeInterval, GenderCalibration
 from utkface_mt.evaluation.cost import comparison
 from utkface_mt.evaluation.explain import explain
 from utkface_mt.evaluation.metrics import by_group
-from utkface_mt.evaluation.reports import age_error_grid
+from utkface_mt.evaluation.tables import age_error_grid
 from utkface_mt.experiments.reference import best_result, measured_predictions, measured_result
 from utkface_mt.experiments.results import Result
 from utkface_mt.experiments.rows import ROWS
