@@ -15,7 +15,7 @@ PROFILED := $${PROFILE:+--profile "$$PROFILE"}
 FACES    := --data "$$DATA" $${WEIGHTS:+--weights "$$WEIGHTS"} $(PROFILED)
 
 .PHONY: run test test-slow test-browser lint unit notebooks-check audit bench docs lab setup notebooks readme collect \
-	reproduce bundle margins exports backbones pretrain lock clean help
+	reproduce bundle margins exports backbones pretrain label-audit lock clean help
 
 run: setup ## Set up, then run all notebooks (PROFILE=sample|cpu|full DATA=PATH WEIGHTS=PATH LIMIT=N)
 	$(BIN)/python -m utkface_mt run $(PROFILED) $${DATA:+--data "$$DATA"} $${WEIGHTS:+--weights "$$WEIGHTS"} \
@@ -76,6 +76,9 @@ collect: setup ## For maintainers: copy what a run measured into utkface_mt/refe
 
 bundle: setup ## For maintainers: make a trained row the bundled model (ROW=10_full_recipe DATA=PATH WEIGHTS=)
 	$(BIN)/python -m tools.bundle "$$ROW" $(FACES)
+
+label-audit: setup ## Rank UTKFace's labels by out-of-fold answers (DATA=PATH WEIGHTS=; a night; goes on after a stop)
+	$(BIN)/python -m tools.label_audit $(FACES)
 
 margins: setup ## For maintainers: measure how UTKFace's crops are cut (DATA=PATH WEIGHTS=)
 	$(BIN)/python -m tools.margins $(FACES)

@@ -6,6 +6,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from utkface_mt.cli import main
@@ -58,6 +59,21 @@ def test_run_and_search_have_a_flag_for_every_setting(capsys: pytest.CaptureFixt
         told = capsys.readouterr().out
         flags = {"studies": "storage"}
         assert all(f"--{flags.get(entry.name, entry.name)}" in told for entry in fields(Settings))
+
+
+@pytest.mark.slow
+def test_check_ranks_suspicious_labels_and_writes_them(
+    faces_folder: Path, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    target = tmp_path / "labels.csv"
+    assert main(["check", str(faces_folder), "--labels", "--csv", str(target), "--json"]) == 0
+    told = capsys.readouterr()
+    counts, table = json.loads(told.out), pd.read_csv(target)
+    assert counts["faces"] == len(table)
+    assert counts["suspicious_ages"] == (table["age_suspicion"] >= 0.5).sum()
+    assert "UTKFace's own faces" in told.err
+    assert main(["check", str(faces_folder), "--csv", str(target)]) == 1
+    assert "--csv is for --labels" in capsys.readouterr().err
 
 
 def test_check_prints_the_report_and_json(faces_folder: Path, runs: Path, capsys: pytest.CaptureFixture):

@@ -12,13 +12,13 @@ from utkface_mt.drawn_faces import draw_face, sample_traits
 from utkface_mt.evaluation.calibration import AgeInterval
 from utkface_mt.evaluation.explain import explain
 from utkface_mt.evaluation.metrics import by_group
-from utkface_mt.evaluation.reports import age_error_grid
+from utkface_mt.evaluation.tables import age_error_grid
 from utkface_mt.experiments.reference import best_result, measured_predictions
 from utkface_mt.experiments.rows import ROWS
 from utkface_mt.faces.model import load_model
 from utkface_mt.model.predict import HEADS
 from utkface_mt.model.weights import BUNDLED_MODEL
-from utkface_mt.plots import evaluation, reference
+from utkface_mt.plots import evaluation, measured
 from utkface_mt.plots.style import use_style
 from utkface_mt.util.files import replacing
 
@@ -44,8 +44,8 @@ def draw(folder: Path | None = None) -> list[Path]:
 def _run_figures() -> dict[str, Figure]:
     """The ladder, and how its rows learnt."""
     return {
-        "ladder": reference.measured_ladder(),
-        "learning_curves": reference.measured_curves(*(row.name for row in ROWS if row.previous)),
+        "ladder": measured.measured_ladder(),
+        "learning_curves": measured.measured_curves(*(row.name for row in ROWS if row.previous)),
     }
 
 

@@ -15,7 +15,7 @@ from utkface_mt.config import PROFILES, REFERENCE, repository_root
 from utkface_mt.data.labels import age_group, gender_name, race_name
 from utkface_mt.evaluation.calibration import COVERAGE, AgeInterval, GenderCalibration, calibration_error
 from utkface_mt.evaluation.metrics import by_group
-from utkface_mt.evaluation.reports import age_error_grid, gender_report
+from utkface_mt.evaluation.tables import age_error_grid, gender_report
 from utkface_mt.experiments import reference as measured
 from utkface_mt.experiments.results import results_table, with_interval
 from utkface_mt.experiments.rows import ROWS, SCHEDULERS

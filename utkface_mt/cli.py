@@ -17,7 +17,10 @@ from typing import Any
 from . import __version__
 from .config import Settings
 from .util.errors import UserError
-from .util.files import check_writable
+from .util.files import check_writable, replacing
+
+SUSPICIOUS_SHOWN = 20  # of the labels that `check --labels` ranks
+IN_SAMPLE = "Of UTKFace's own faces it has learnt most labels, wrong ones too, and contradicts too few of them."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -213,14 +216,21 @@ def _add_check(verbs: Any) -> None:
         "check", help="report on a dataset", description="Reports what is in a dataset and what is wrong with it."
     )
     check.add_argument("data", help="sample, kaggle, or a folder, .zip or .tar.gz of UTKFace crops")
-    check.add_argument("--json", action="store_true", help="print the report as JSON")
+    check.add_argument("--labels", action="store_true", help="rank labels that the bundled model contradicts")
+    check.add_argument("--csv", type=Path, metavar="FILE", help="with --labels: write the whole ranking")
+    check.add_argument("--json", action="store_true", help="print the report, or the counts of --labels, as JSON")
     check.set_defaults(verb=_check)
 
 
 def _check(options: argparse.Namespace) -> int:
     from .data.dataset import data_report, open_dataset
 
-    report = data_report(open_dataset(options.data, Settings.read().runs_folder / "cache"))
+    if options.csv and not options.labels:
+        raise UserError("--csv is for --labels, whose ranking it writes.")
+    dataset = open_dataset(options.data, Settings.read().runs_folder / "cache")
+    if options.labels:
+        return _check_labels(options, dataset)
+    report = data_report(dataset)
     if options.json:
         print(json.dumps(report, indent=2, ensure_ascii=False))
         return 0
@@ -230,6 +240,31 @@ def _check(options: argparse.Namespace) -> int:
     print(f"{'quarantined':<28} {len(quarantined)}")
     for entry in quarantined:
         print(f"  {entry['file']}: {entry['reason']}")
+    return 0
+
+
+def _check_labels(options: argparse.Namespace, dataset: Any) -> int:
+    from .evaluation.suspicion import reasons, suspicion_counts
+    from .faces.model import check_labels
+    from .faces.table import check_table
+
+    if options.csv:
+        check_table(options.csv, ["file", "age", "gender"])
+    count = len(dataset.faces)
+    print(f"Asking the bundled model about {count} faces. {IN_SAMPLE}", file=sys.stderr)
+    labels = check_labels(dataset)
+    if options.csv:
+        with replacing(options.csv) as temporary:
+            labels.to_csv(temporary, index=False)
+    counts = suspicion_counts(labels)
+    if options.json:
+        print(json.dumps(counts, indent=2))
+        return 0
+    for name, value in counts.items():
+        print(f"{name.replace('_', ' '):<32} {value}")
+    for face in labels.head(SUSPICIOUS_SHOWN).to_dict("records"):
+        if told := reasons(face):
+            print(f"{face['file']}: {told}")
     return 0
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from utkface_mt.evaluation.calibration import AgeInterval, GenderCalibration, calibration_error
+from utkface_mt.evaluation.calibration import AgeInterval, FaceInterval, GenderCalibration, calibration_error
+from utkface_mt.model.age import YEARS, prior
 
 
 def test_conformal_intervals_cover_what_they_promise(predictions: Callable):
@@ -22,6 +23,37 @@ def test_conformal_intervals_cover_what_they_promise(predictions: Callable):
     widths = [interval.half_width for interval in made.values()]
     assert widths == sorted(widths)
     assert max(abs(interval.covered(test).mean() - coverage) for coverage, interval in made.items()) < 0.06
+
+
+def distributions(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ages, how far answers are off, and distributions over years that are too sure of themselves."""
+    rng = np.random.default_rng(seed)
+    ages = rng.integers(1, 90, count)
+    spread = 1 + ages / 8
+    centres = ages + rng.normal(0, spread)
+    shares = np.exp(-0.5 * ((YEARS - centres[:, None]) / (0.6 * spread[:, None])) ** 2) + 1e-9
+    return ages, spread, shares / shares.sum(axis=1, keepdims=True)
+
+
+def test_intervals_of_a_faces_own_width_cover_what_they_promise_and_follow_the_distribution():
+    training = prior(np.random.default_rng(9).integers(1, 90, 5000))
+    covered = []
+    for seed in range(10):
+        ages, spread, shares = distributions(1500, seed)
+        interval = FaceInterval.fit(shares[:500], ages[:500], training)
+        low, high = interval.ends(ages[500:], shares[500:])
+        covered.append(((low <= ages[500:]) & (ages[500:] <= high)).mean())
+        assert np.corrcoef(high - low, spread[500:])[0, 1] > 0.95
+    assert 0.885 < np.mean(covered) < 0.915
+    assert np.isinf(FaceInterval.fit(shares[:5], ages[:5], training).stretch)
+
+
+def test_what_is_rare_among_training_faces_is_given_more_room():
+    rare_old = prior(np.concatenate([np.full(900, 30), np.full(20, 70)]))
+    shares = np.full((1, len(YEARS)), 1e-9)
+    shares[0, 28:33], shares[0, 68:73] = 0.184, 0.016  # between two ages, mostly for the frequent one
+    even = FaceInterval(np.full(len(YEARS), 1 / len(YEARS)), 0.0)
+    assert FaceInterval(rare_old, 0.0).ends(None, shares)[1] > 60 > even.ends(None, shares)[1]
 
 
 def test_too_few_faces_give_no_false_promise(predictions: Callable):

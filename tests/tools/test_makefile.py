@@ -68,6 +68,7 @@ def test_what_is_not_given_is_left_to_the_program(venv: Path):
         ("collect PROFILE=full", "collect --profile full"),
         ("bundle ROW=10_full_recipe DATA=d WEIGHTS=w", "bundle 10_full_recipe --data d --weights w"),
         ("margins DATA=d", "margins --data d"),
+        ("label-audit DATA=d", "label_audit --data d"),
         ("exports DATA=d PROFILE=full", "exports --data d --profile full"),
     ],
 )

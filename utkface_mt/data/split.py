@@ -40,21 +40,30 @@ def assign_parts(faces: pd.DataFrame, seed: int = 0) -> pd.Series:
     Raises:
         UserError: if there are too few faces to split.
     """
-    stratum = strata(faces)
-    largest = int(stratum.value_counts().max()) if len(faces) else 0
+    largest = int(strata(faces).value_counts().max()) if len(faces) else 0
     folds = next((count for count in _FOLDS if largest >= count and len(faces) >= 10 * count), None)
     if folds is None:
         raise UserError(f"{len(faces)} usable faces are too few to split by gender, age and race; use 300 or more.")
-    part_of_fold = np.repeat(np.arange(len(PARTS)), _FOLDS[folds])
-    rare = stratum.map(stratum.value_counts()) < folds  # too few for a share in every fold: race gives way
+    codes = np.repeat(np.arange(len(PARTS)), _FOLDS[folds])[deal_folds(faces, folds, seed)]
+    return pd.Series(pd.Categorical.from_codes(codes, list(PARTS), ordered=True), index=faces.index, name="part")
+
+
+def deal_folds(faces: pd.DataFrame, count: int, seed: int = 0) -> np.ndarray:
+    """Deals faces out to folds with the same strata, clusters kept together; arguments as for `assign_parts`.
+
+    Returns:
+        The number of each face's fold, 0 to `count - 1`.
+    """
+    stratum = strata(faces)
+    rare = stratum.map(stratum.value_counts()) < count  # too few for a share in every fold: race gives way
     stratum = stratum.where(~rare, stratum.str.rsplit(" ", n=1).str[0])
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    codes = np.empty(len(faces), np.int8)
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    numbers = np.empty(len(faces), np.int8)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")  # rare strata are expected
         for fold, (_, members) in enumerate(splitter.split(faces, stratum, faces["cluster"])):
-            codes[members] = part_of_fold[fold]
-    return pd.Series(pd.Categorical.from_codes(codes, list(PARTS), ordered=True), index=faces.index, name="part")
+            numbers[members] = fold
+    return numbers
 
 
 def limit_faces(faces: pd.DataFrame, limit: int, seed: int = 0) -> pd.DataFrame:

@@ -221,3 +221,19 @@ def evaluate(dataset: Dataset, model: FaceModel | None = None) -> dict[str, Any]
     table = predictions_table(dataset.faces, answers["age"].to_numpy(), answers["probability_female"].to_numpy())
     races = table.groupby(race_name(table["race"]), observed=True)
     return {**scores(table), "by_race": {str(name): scores(members) for name, members in races}}
+
+
+def check_labels(dataset: Dataset, model: FaceModel | None = None) -> pd.DataFrame:
+    """How suspicious a model, the bundled one by default, finds a dataset's labels; most suspicious first.
+
+    Of faces that the model was trained on it has learnt the labels, wrong ones too: it finds fewer of those.
+
+    Returns:
+        A row a face: `file`, `age`, `gender`, `race`, `cluster`, the model's answers, and what `add_suspicion` adds.
+    """
+    from ..evaluation.suspicion import add_suspicion, most_suspicious_first
+
+    answers = (model or load_model()).predict(read_picture(dataset.folder, path) for path in dataset.faces["path"])
+    answers = answers.rename(columns={"age": "age_predicted"}).drop(columns="gender").round(4)
+    labels = dataset.faces[["file", "age", "gender", "race", "cluster"]].reset_index(drop=True)
+    return most_suspicious_first(add_suspicion(labels.join(answers)))

@@ -80,13 +80,9 @@ class AgeHead:
         A regression head starts at the mean by itself, since ages are standardised; without this, a distribution
         would spend its first epochs on learning that nobody is 110.
         """
-        from scipy.ndimage import gaussian_filter1d
-
         if self.kind == "distribution":
-            shares = np.bincount(ages, minlength=len(YEARS)) + 0.5
-            smooth = gaussian_filter1d(shares / shares.sum(), sigma=2.0)
             kernel, _ = model.get_layer("age").get_weights()
-            model.get_layer("age").set_weights([kernel, np.log(smooth)])
+            model.get_layer("age").set_weights([kernel, np.log(prior(ages))])
 
     def expected(self, outputs: keras.KerasTensor) -> keras.KerasTensor:
         """The expected age in years, `[n]`, of the layer's outputs; smooth, so that it has a gradient."""
@@ -97,7 +93,7 @@ class AgeHead:
     def decode(self, outputs: keras.KerasTensor) -> keras.KerasTensor:
         """The answer in years, `[n]`, within 1 and 116, in operations that every exported runtime has."""
         by_median = self.kind == "distribution" and self.decoding == "median"
-        years = _median(outputs) if by_median else self.expected(outputs)
+        years = quantile(outputs, 0.5) if by_median else self.expected(outputs)
         return ops.clip(years, float(YOUNGEST), float(OLDEST))
 
     def years(self, outputs: np.ndarray) -> np.ndarray:
@@ -105,15 +101,23 @@ class AgeHead:
         return ops.convert_to_numpy(self.decode(ops.convert_to_tensor(np.asarray(outputs, np.float64))))
 
 
-def _median(shares: keras.KerasTensor) -> keras.KerasTensor:
-    """The medians of distributions over `YEARS`, whose shares sum to one.
+def prior(ages: np.ndarray) -> np.ndarray:
+    """The share of each of `YEARS` among ages in years, smoothed, none of them zero: float64 `[117]`."""
+    from scipy.ndimage import gaussian_filter1d
 
-    A year's share is spread evenly over the year around it, so that a median lies anywhere between two years.
+    shares = np.bincount(ages, minlength=len(YEARS)) + 0.5
+    return gaussian_filter1d(shares / shares.sum(), sigma=2.0)
+
+
+def quantile(shares: keras.KerasTensor, level: float) -> keras.KerasTensor:
+    """The years below which a `level` of each distribution over `YEARS` lies: `[n]` of `[n, 117]`; 0.5: the medians.
+
+    A year's share is spread evenly over the year around it, so that a quantile lies anywhere between two years.
     """
     cumulative = ops.cumsum(shares, axis=1)
-    half = cumulative[:, -1:] / 2
-    before = ops.cast(cumulative < half, shares.dtype)  # 1 for the years before the median's
+    wanted = cumulative[:, -1:] * level
+    before = ops.cast(cumulative < wanted, shares.dtype)  # 1 for the years before the quantile's
     year = ops.sum(before, axis=1)
     below = ops.max(cumulative * before, axis=1)
     share = ops.sum(ops.one_hot(ops.cast(year, "int32"), len(YEARS), dtype=shares.dtype) * shares, axis=1)
-    return year - 0.5 + (half[:, 0] - below) / share
+    return year - 0.5 + (wanted[:, 0] - below) / share

@@ -6,7 +6,7 @@ import pytest
 
 from utkface_mt.data.labels import AGE_GROUPS, age_group
 from utkface_mt.evaluation.metrics import score
-from utkface_mt.evaluation.reports import age_error_grid, gender_report
+from utkface_mt.evaluation.tables import age_error_grid, gender_report
 
 
 def test_reports_count_what_they_say(predictions: Callable):

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..data.labels import parse_name
-from ..experiments import reference as measured
+from ..experiments import reference
 from ..experiments.rows import get_row
 from .evaluation import PANELS, ladder_chart, score_panels
 from .style import GREY
@@ -14,14 +14,14 @@ from .training import learning_curves
 
 def measured_label() -> str:
     """On which faces the measured ladder stands: how captions of its figures begin."""
-    size = measured.measured_rows(measured.shown_profile())["03_baseline"]["configuration"]["image_size"]
+    size = reference.measured_rows(reference.shown_profile())["03_baseline"]["configuration"]["image_size"]
     return f"UTKFace, {size} pixels"
 
 
 def measured_ladder(row: str = "") -> Figure:
     """The measured ladder with its 95 % intervals beside the published one, the `row` of that name pointed out."""
-    rows = [result for result in measured.results_by_row(measured.shown_profile()).values() if result.history]
-    return ladder_chart(rows, measured.published_rows(), row)
+    rows = [result for result in reference.results_by_row(reference.shown_profile()).values() if result.history]
+    return ladder_chart(rows, reference.published_rows(), row)
 
 
 def measured_differences(*names: str) -> Figure:
@@ -29,9 +29,9 @@ def measured_differences(*names: str) -> Figure:
 
     Shows the rows of these names; without any, all fine-tuned ones.
     """
-    rows = measured.measured_rows(measured.shown_profile())
+    rows = reference.measured_rows(reference.shown_profile())
     names = names or tuple(name for name in rows if name >= "06" and "difference" in rows[name])
-    results = measured.measured_results(measured.shown_profile())
+    results = reference.measured_results(reference.shown_profile())
     changes = {metric: [rows[name]["difference"][metric] for name in names] for metric, _, _ in PANELS}
     labels = ("change of age MAE in years (left is better)", "change of gender accuracy in points (right is better)")
     figure = score_panels([get_row(name).title for name in names], changes, labels)
@@ -42,19 +42,20 @@ def measured_differences(*names: str) -> Figure:
             if len(seeds) > 1:
                 scattered = factor * (rows[name]["difference"][metric][0] + seeds - seeds[0])
                 axes.plot(scattered, np.full(len(seeds), place - 0.22), "|", color=GREY, markersize=9)
-    (seed_mark,) = figure.axes[0].plot([], [], "|", color=GREY)
-    figure.axes[0].legend([seed_mark], ["other seeds of the row"], loc="best", frameon=True)
+    if any(result.repeat and result.row in names for result in results):
+        (seed_mark,) = figure.axes[0].plot([], [], "|", color=GREY)
+        figure.axes[0].legend([seed_mark], ["other seeds of the row"], loc="best", frameon=True)
     return figure
 
 
 def measured_curves(*names: str) -> Figure:
     """How rows learnt on UTKFace: losses by epoch."""
-    results = measured.results_by_row(measured.shown_profile())
+    results = reference.results_by_row(reference.shown_profile())
     return learning_curves({results[name].title: results[name] for name in names if name in results})
 
 
 def measured_faces() -> pd.DataFrame:
     """The committed split with the labels in its names: `file`, `cluster`, `part`, `age`, `gender`, `race`."""
-    split = measured.measured_split()
+    split = reference.measured_split()
     labels = pd.DataFrame([parse_name(file) for file in split["file"]], columns=["age", "gender", "race"])
     return pd.concat([split, labels], axis=1)

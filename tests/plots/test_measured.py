@@ -1,7 +1,7 @@
 """Figures of what was measured on UTKFace hold the figures of `reference/`, and no face."""
 
 from utkface_mt.experiments.reference import measured_rows, shown_profile
-from utkface_mt.plots.reference import measured_curves, measured_differences, measured_ladder
+from utkface_mt.plots.measured import measured_curves, measured_differences, measured_ladder
 
 
 def test_the_measured_ladder_and_its_differences_are_those_of_the_reference():
