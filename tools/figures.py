@@ -8,14 +8,11 @@ from matplotlib.figure import Figure
 
 from utkface_mt.config import repository_root
 from utkface_mt.data.labels import gender_name, race_name
-from utkface_mt.drawn_faces import draw_face, sample_traits
 from utkface_mt.evaluation.calibration import AgeInterval
-from utkface_mt.evaluation.explain import explain
 from utkface_mt.evaluation.metrics import by_group
 from utkface_mt.evaluation.tables import age_error_grid
 from utkface_mt.experiments.reference import best_result, measured_predictions
 from utkface_mt.experiments.rows import ROWS
-from utkface_mt.faces.model import load_model
 from utkface_mt.model.predict import HEADS
 from utkface_mt.model.weights import BUNDLED_MODEL
 from utkface_mt.plots import evaluation, measured
@@ -24,53 +21,35 @@ from utkface_mt.util.files import replacing
 
 from .readme import bundled_profile
 
-LIME_SAMPLES = 1000
-
 
 def draw(folder: Path | None = None) -> list[Path]:
     """Draws every figure into `images/`, or another folder, and returns the files."""
     use_style("Agg")
     folder = folder or repository_root() / "images"
     paths = []
-    for group in (_run_figures, _best_figures, _model_figures):
-        for name, figure in group().items():
-            paths.append(folder / f"{name}.png")
-            with replacing(paths[-1]) as temporary:
-                figure.savefig(temporary, dpi=110, metadata={"Software": None})
-            plt.close(figure)
+    for name, figure in _figures().items():
+        paths.append(folder / f"{name}.png")
+        with replacing(paths[-1]) as temporary:
+            figure.savefig(temporary, dpi=110, metadata={"Software": None})
+        plt.close(figure)
     return paths
 
 
-def _run_figures() -> dict[str, Figure]:
-    """The ladder, and how its rows learnt."""
-    return {
-        "ladder": measured.measured_ladder(),
-        "learning_curves": measured.measured_curves(*(row.name for row in ROWS if row.previous)),
-    }
-
-
-def _best_figures() -> dict[str, Figure]:
-    """The best row: who it errs for, how sure it is."""
+def _figures() -> dict[str, Figure]:
+    """How the rows scored and learnt, for whom the best one errs, and where the bundled model looks on average."""
     best = best_result(bundled_profile())
     test = measured_predictions(best)
     groups = [race_name(test["race"]).rename("race"), gender_name(test["gender_true"]).rename("gender")]
     width = AgeInterval.fit(measured_predictions(best, "calibration")).half_width
-    return {
-        "age_error": evaluation.age_error_heatmap(age_error_grid(test)),
-        "by_race_and_gender": evaluation.group_scores(by_group(test, groups), "By race code and gender"),
-        "predicted_against_true": evaluation.predicted_against_true(test, width),
-    }
-
-
-def _model_figures() -> dict[str, Figure]:
-    """Where the bundled model looks, on the mean of many faces and on a drawn one."""
     with np.load(BUNDLED_MODEL / "attribution.npz") as saved:
         heats = {f"Grad-CAM, {task}": saved[task].astype(np.float32) for task in HEADS}
         title = f"Where the network looks, on average over {saved['faces']} faces"
-        average = evaluation.attribution_row(saved["face"], heats, title)
-    model, drawing = load_model(), draw_face(sample_traits(45, 1, 0, np.random.default_rng(3)))
-    answer, picture = model.answers([drawing])[0], model.prepare(drawing)
-    title = f"A drawn face, predicted {answer.age:.0f} years, {100 * answer.probability_female:.0f} % female"
-    heats = explain(model.network, picture, model.age_head, LIME_SAMPLES)
-    lime = evaluation.attribution_row(picture, heats, title)
-    return {"attribution": average, "lime": lime}
+        attribution = evaluation.attribution_row(saved["face"], heats, title)
+    return {
+        "ladder": measured.measured_ladder(),
+        "learning_curves": measured.measured_curves(*(row.name for row in ROWS if row.previous)),
+        "age_error": evaluation.age_error_heatmap(age_error_grid(test)),
+        "by_race_and_gender": evaluation.group_scores(by_group(test, groups), "By race code and gender"),
+        "predicted_against_true": evaluation.predicted_against_true(test, width),
+        "attribution": attribution,
+    }

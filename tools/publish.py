@@ -22,23 +22,6 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(?:[\w.+-]+/)+[\w.+-]+")
 
 
-def publish_notebooks(console: Console) -> None:
-    """Runs the sample sequence afresh and writes its cleaned outputs into `notebooks/`.
-
-    How long each notebook took is written into `reference/sample_run.json`. If one is refused, none is written.
-    """
-    folder = run_notebooks(Settings.read(profile="sample"), console, fresh=True)
-    seconds, cleaned = {}, {}
-    for target in sorted((repository_root() / "notebooks").glob("[0-9][0-9]_*.ipynb")):
-        notebook = nbformat.read(folder / "notebooks" / target.name, as_version=4)
-        seconds[target.stem] = round(notebook.metadata["papermill"]["duration"])
-        cleaned[target] = clean(notebook, target.name)
-    for target, notebook in cleaned.items():
-        with replacing(target) as temporary:
-            nbformat.write(notebook, temporary)
-    write_json(SAMPLE_RUN, {"machine": describe_machine(), "seconds": seconds})
-
-
 def clean(notebook: NotebookNode, name: str) -> NotebookNode:
     """Removes what papermill and the kernel add to an executed notebook: injected cells, timings, paths, error streams.
 
@@ -80,9 +63,21 @@ def pictures_digest(notebook: NotebookNode) -> str:
 
 
 def main() -> None:
-    """Publishes the notebooks."""
+    """Runs the sample sequence afresh and writes its cleaned outputs into `notebooks/`.
+
+    How long each notebook took is written into `reference/sample_run.json`. If one is refused, none is written.
+    """
     argparse.ArgumentParser(description=__doc__).parse_args()
-    publish_notebooks(Console(highlight=False))
+    folder = run_notebooks(Settings.read(profile="sample"), Console(highlight=False), fresh=True)
+    seconds, cleaned = {}, {}
+    for target in sorted((repository_root() / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+        notebook = nbformat.read(folder / "notebooks" / target.name, as_version=4)
+        seconds[target.stem] = round(notebook.metadata["papermill"]["duration"])
+        cleaned[target] = clean(notebook, target.name)
+    for target, notebook in cleaned.items():
+        with replacing(target) as temporary:
+            nbformat.write(notebook, temporary)
+    write_json(SAMPLE_RUN, {"machine": describe_machine(), "seconds": seconds})
 
 
 if __name__ == "__main__":

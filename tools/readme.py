@@ -295,19 +295,16 @@ def renewed(text: str) -> str:
 
 def main() -> None:
     """Renews the tables, then draws the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tables", action="store_true", help="the tables alone")
-    tables_alone = parser.parse_args().tables
+    argparse.ArgumentParser(description=__doc__).parse_args()
     for page in pages():
         before = page.read_text(encoding="utf-8")
         if (after := renewed(before)) != before:
             write_text(page, after)
             print(f"renewed {page.name}")
-    if not tables_alone:
-        from .figures import draw
+    from .figures import draw
 
-        for path in draw():
-            print(f"drew {path.name}")
+    for path in draw():
+        print(f"drew {path.name}")
 
 
 if __name__ == "__main__":

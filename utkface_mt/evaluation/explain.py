@@ -1,4 +1,4 @@
-"""Why a prediction came out as it did: LIME and Grad-CAM for one face, and their average over many."""
+"""Why a prediction came out as it did: LIME and Grad-CAM."""
 
 import functools
 
@@ -7,7 +7,7 @@ from lime import lime_image
 from skimage.segmentation import slic
 
 from ..model.age import AgeHead
-from ..model.predict import HEADS, compiled
+from ..model.predict import compiled
 from ..util.backend import keras, tf
 
 SEGMENTS = 60  # superpixels of a face: about as large as an eye
@@ -80,12 +80,3 @@ def grad_cam(network: keras.Model, pictures: np.ndarray, task: str, age_head: Ag
     heat = tf.nn.relu(tf.reduce_sum(weights * maps, axis=3, keepdims=True))
     heat = tf.image.resize(heat, (size, size))[..., 0].numpy()
     return heat / np.maximum(heat.max(axis=(1, 2), keepdims=True), 1e-8)
-
-
-def explain(network: keras.Model, picture: np.ndarray, age_head: AgeHead, samples: int) -> dict[str, np.ndarray]:
-    """For one face the maps `[size, size]` of both methods and tasks; the arguments are those of `lime_attribution`."""
-    maps = {}
-    for task in HEADS:
-        maps[f"LIME, {task}"] = lime_attribution(network, picture, task, age_head, samples=samples)
-        maps[f"Grad-CAM, {task}"] = grad_cam(network, picture[None], task, age_head)[0]
-    return maps
