@@ -30,14 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0 if all went well, 1 after an error, 2 for a wrong call, 3 if `predict` could not read some
         files, 130 if interrupted.
     """
-    options = _parser().parse_args(arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # no console, or closed: what is opened next would get what is written there
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+        if hasattr(stream := getattr(sys, name), "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a file's name may hold what a terminal cannot show
+    options = _parser().parse_args(arguments)
     try:
         code = options.verb(options)
-        if sys.stdout:
-            sys.stdout.flush()
+        sys.stdout.flush()
         return code
     except UserError as error:
         if options.debug:
@@ -295,7 +296,11 @@ def _add_predict(verbs: Any) -> None:
 
 def _predict(options: argparse.Namespace) -> int:
     _check_predict(options)
-    from .faces.predict import COLUMNS, DETAILS, list_files, predict_rows
+    from .faces.annotate import copy_places, write_annotated
+    from .faces.detect import CONFIDENCE
+    from .faces.model import load_model
+    from .faces.predict import COLUMNS, DETAILS, predict_rows
+    from .faces.read import list_photos
     from .faces.table import GrowingTable, as_text, check_table, escaped
 
     columns = [*COLUMNS, *DETAILS] if options.details else list(COLUMNS)
@@ -303,23 +308,19 @@ def _predict(options: argparse.Namespace) -> int:
         check_table(Path(options.csv), columns, options.force)
     skipped: list[Path] = []
     folder = Path(options.annotate) if options.annotate else None
-    files = list_files(options.paths, folder, skipped)
-    from .faces.annotate import write_annotated
-    from .faces.detect import CONFIDENCE
-    from .faces.model import load_model
-
+    files = list_photos(options.paths, folder, skipped)
+    copies = copy_places(files, list(map(Path, options.paths)), folder) if folder else {}
     confidence = CONFIDENCE if options.confidence is None else options.confidence
     kept = [options.aligned, confidence, options.annotate]
     table = GrowingTable(Path(options.csv), columns, kept, options.fresh) if options.csv else None
     rows = list(table.rows) if table else []
     done = {row["file"] for row in rows}
     left = [file for file in files if escaped(str(file)) not in done]
-    copies: set[Path] = set()
     try:
         with _progress_bar("Looking at photos") as progress:
             for file, found in predict_rows(left, load_model(), options.aligned, confidence):
                 if folder:
-                    write_annotated(file, found, list(map(Path, options.paths)), folder, copies)
+                    write_annotated(file, found, copies[file])
                 rows += found
                 done.add(escaped(str(file)))
                 if table:
@@ -343,17 +344,14 @@ def _predict(options: argparse.Namespace) -> int:
 
 def _check_predict(options: argparse.Namespace) -> None:
     """Refuses what could not end well, before hours of work and before anything is replaced."""
-    copies = Path(options.annotate)
     if options.confidence is not None and not 0 <= options.confidence <= 1:
         raise UserError(f"--confidence {options.confidence:g}: it should lie between 0 and 1.")
     if not all(options.paths):
         raise UserError("One of the paths is empty. Give pictures, or folders of pictures.")
-    if options.annotate and copies.exists() and not copies.is_dir():
-        raise UserError(f"--annotate {copies}: it should be a folder, and is a file.")
     if options.annotate and options.aligned:
         raise UserError("--annotate draws boxes around faces in photos; with --aligned a face fills its picture.")
     if options.annotate:
-        check_writable(copies / "any")
+        check_writable(Path(options.annotate) / "copies")
 
 
 def _say_what_is_missing(rows: list[dict[str, Any]], skipped: list[Path]) -> int:
@@ -399,7 +397,7 @@ def _export(options: argparse.Namespace) -> int:
 @contextlib.contextmanager
 def _progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """Shows progress on standard error while the block runs, if that is a screen; yields a function (done, total)."""
-    if not (sys.stderr and sys.stderr.isatty()):
+    if not sys.stderr.isatty():
         yield lambda done, total: None
         return
     from rich.console import Console

@@ -154,7 +154,7 @@ def test_an_interrupted_call_keeps_its_rows_and_the_same_command_goes_on(
         (["--csv", "."], "cannot take the place of a folder"),
         (["--csv", "notes.txt"], "holds no such table"),
         (["--csv", "notes.txt/faces.csv"], "cannot be written"),
-        (["--annotate", "notes.txt"], "it should be a folder, and is a file"),
+        (["--annotate", "notes.txt"], "cannot be written"),
         (["--annotate", "notes.txt/copies"], "cannot be written"),
         (["--aligned", "--annotate", "copies"], "fills its picture"),
         ([""], "One of the paths is empty"),

@@ -188,16 +188,9 @@ def _in_parts(network: Callable, patches: tf.Tensor) -> list[tf.Tensor]:
 def without_overlaps(
     boxes: np.ndarray, threshold: float, method: str = "union", initial_sort: bool = True
 ) -> np.ndarray:
-    """The boxes that no box before them overlaps: mtcnn's own rule, without its tables of all pairs of boxes.
+    """The boxes of one picture that no box before them overlaps.
 
-    Args:
-        boxes: of one picture, float `[n, 6 or more]`: its number, left, top, right, bottom, confidence.
-        threshold: the shared part of two boxes' area from which on they overlap.
-        method: what the shared part is a part of: their `union`, or the smaller of them (`min`).
-        initial_sort: whether the most confident come first; otherwise the order is left as it is.
-
-    Returns:
-        `[kept, 6 or more]`.
+    It is mtcnn's `smart_nms_from_bboxes`, with the same arguments, without tables of all pairs of boxes.
     """
     if initial_sort:
         boxes = boxes[np.argsort(boxes[:, 5])[::-1]]

@@ -67,21 +67,12 @@ def predict_files(
     """
     import pandas as pd
 
-    files, rows = list_files(paths), []
+    files, rows = list_photos(paths), []
     for done, (_, found) in enumerate(predict_rows(files, model or load_model(), aligned, confidence), start=1):
         rows += found
         if progress:
             progress(done, len(files))
     return pd.DataFrame(rows, columns=[*COLUMNS, *DETAILS])
-
-
-def list_files(
-    paths: str | Path | Iterable[str | Path], leave_out: Path | None = None, skipped: list[Path] | None = None
-) -> list[Path]:
-    """The pictures that paths stand for, each once, in its first place; arguments as for `list_photos`."""
-    paths = [paths] if isinstance(paths, str | Path) else paths
-    found = [file for path in paths for file in list_photos(Path(path), leave_out, skipped)]
-    return list({file.resolve(): file for file in reversed(found)}.values())[::-1]
 
 
 def predict_rows(
@@ -90,7 +81,7 @@ def predict_rows(
     """As `predict_files`, one file after the other, so that few pictures are in memory whatever the folder's size.
 
     Yields:
-        Each of the files, as `list_files` gives them, and its rows, dictionaries with `COLUMNS` and `DETAILS`.
+        Each of the files, as `list_photos` gives them, and its rows, dictionaries with `COLUMNS` and `DETAILS`.
     """
     for group in _groups(_look(file, reading, aligned, confidence) for file, reading in _read_ahead(files)):
         answers = iter(model.answers(face.crop for photo in group for face in photo.faces))

@@ -4,6 +4,7 @@ import io
 import os
 import stat
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -18,26 +19,36 @@ LONGEST_SIDE = 4096  # pixels: larger pictures are made smaller, which costs no 
 LARGEST_FILE = 200_000_000  # bytes
 
 
-def list_photos(path: Path, leave_out: Path | None = None, skipped: list[Path] | None = None) -> list[Path]:
-    """The pictures that a path stands for: itself, or all below it if it is a folder.
+def list_photos(
+    paths: str | Path | Iterable[str | Path], leave_out: Path | None = None, skipped: list[Path] | None = None
+) -> list[Path]:
+    """The pictures that paths stand for, each once: a file of any name for itself, a folder for all below it.
 
     Args:
-        path: a file of any name, or a folder. Links are followed, each folder once; hidden files are left out.
+        paths: one or several. Links are followed, each folder once; hidden files are left out.
         leave_out: a folder below which nothing is taken.
-        skipped: gets the files that are no pictures, neither by name nor by content.
+        skipped: gets files that are no pictures, neither by name nor by content, and folders that cannot be read.
 
     Returns:
-        The files, sorted.
+        The files in the order of the paths, those of a folder sorted.
 
     Raises:
-        UserError: if there is nothing at `path`, or no picture in the folder.
+        UserError: if there is nothing at a path, or no picture in a folder.
     """
-    if not path.exists():
-        raise UserError(f"{path} does not exist. Give pictures, or folders of pictures.")
-    if not path.is_dir():
-        return [path]
+    found: dict[Path, Path] = {}
+    for path in map(Path, [paths] if isinstance(paths, str | Path) else paths):
+        if not path.exists():
+            raise UserError(f"{path} does not exist. Give pictures, or folders of pictures.")
+        for file in _below(path, leave_out, [] if skipped is None else skipped) if path.is_dir() else [path]:
+            found.setdefault(file.resolve(), file)
+    return list(found.values())
+
+
+def _below(path: Path, leave_out: Path | None, skipped: list[Path]) -> list[Path]:
     files, seen = [], set()
-    for parent, folders, names in os.walk(path, followlinks=True):
+    for parent, folders, names in os.walk(
+        path, followlinks=True, onerror=lambda error: skipped.append(Path(error.filename))
+    ):
         real = Path(parent).resolve()
         if real in seen or (leave_out and real.is_relative_to(leave_out.resolve())):
             folders.clear()
@@ -48,8 +59,7 @@ def list_photos(path: Path, leave_out: Path | None = None, skipped: list[Path] |
     found = {file for file in files if file.name.lower().endswith(SUFFIXES) or _is_picture(file)}
     if not found:
         raise UserError(f"{path} holds no picture. Give pictures, or folders of pictures.")
-    if skipped is not None:
-        skipped += sorted(set(files) - found)
+    skipped += sorted(set(files) - found)
     return sorted(found)
 
 
