@@ -48,13 +48,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Interrupted. What was finished is kept; the same command goes on.", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # as `| head` leaves behind; nor may Python write at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except Exception as error:
         if options.debug:
             raise
-        print(f"error: unexpected {type(error).__name__}: {error}\nUse --debug for the traceback.", file=sys.stderr)
+        if not isinstance(error, BrokenPipeError):  # as `| head` leaves behind
+            told = f"error: unexpected {type(error).__name__}: {error}\nUse --debug for the traceback."
+            print(told, file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:  # nor may Python write there at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 

@@ -1,6 +1,7 @@
 """Pictures are read upright and in their true colours whatever their file is like."""
 
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,31 @@ def test_black_and_white_stay_so_and_what_is_transparent_is_white(tmp_path: Path
     Image.new("P", (20, 20)).save(tmp_path / "palette.gif", transparency=0)
     for name in ("clear.png", "grey.png", "palette.gif"):
         assert read_photo(tmp_path / name).getpixel((5, 5)) == (255, 255, 255), name
+
+
+def _with_tag(path: Path, tag: int, value: int) -> Path:
+    """Changes a tag of a TIFF file to what Pillow reads but does not write."""
+    data = bytearray(path.read_bytes())
+    place = data.index(struct.pack("<HHI", tag, 3, 1)) + 8
+    data[place : place + 2] = struct.pack("<H", value)
+    path.write_bytes(data)
+    return path
+
+
+def test_tiff_files_of_other_programs_show_the_same_picture(tmp_path: Path):
+    for kind, dtype, top in (("deep", np.uint16, 65_535), ("share", np.float32, 1)):
+        inverted = (top - GREY.astype(float) * top / 255).astype(dtype)
+        Image.fromarray(inverted).save(tmp_path / f"{kind}.tif")
+        read = np.asarray(read_photo(_with_tag(tmp_path / f"{kind}.tif", 262, 0)), int)  # nought is white
+        assert np.abs(read - GREY[:, :, None]).max() <= 1, kind
+    whole = (GREY.astype(np.uint32) * 16_843_009).view(np.int32)
+    Image.fromarray(whole).save(tmp_path / "whole.tif")
+    read = np.asarray(read_photo(_with_tag(tmp_path / "whole.tif", 339, 1)), int)  # no sign
+    assert np.abs(read[:, :, 0] - GREY * (255 / 249)).max() <= 1
+    thin = Image.merge("RGBA", [Image.fromarray(GREY // 2)] * 3 + [Image.fromarray(GREY)])
+    thin.save(tmp_path / "thin.tif")
+    read = np.asarray(read_photo(_with_tag(tmp_path / "thin.tif", 338, 1)), int)  # colours times opacity
+    assert np.abs(read[:, :, 0] - (GREY // 2 + 255 - GREY)).max() <= 2
 
 
 def test_what_cannot_be_read_is_told_why(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from ..util.errors import UserError
 
@@ -150,13 +150,19 @@ def _in_rgb(picture: Image.Image) -> Image.Image:
     65,535 that is not exceeded, else to the largest value.
     """
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        values = np.nan_to_num(np.asarray(picture, np.float32), posinf=0, neginf=0)
+        tags, values = getattr(picture, "tag_v2", {}), np.asarray(picture)
+        if picture.mode == "I" and tags.get(ExifTags.Base.SampleFormat, (1,))[0] == 1:
+            values = values.view(np.uint32)  # Pillow knows no 32 bits without a sign
+        values = np.nan_to_num(values.astype(np.float32), posinf=0, neginf=0)
         highest, reach = float(values.max(initial=0)), 65_535.0
         if picture.mode in ("I", "F"):
             reach = next((end for end in (1.0, 255.0, 65_535.0) if highest <= end), highest)
-        elif bits := getattr(picture, "tag_v2", {}).get(258):
+        elif bits := tags.get(ExifTags.Base.BitsPerSample):
             reach = 2.0 ** bits[0] - 1
-        return Image.fromarray((values.clip(0, reach) * (255 / reach) + 0.5).astype(np.uint8)).convert("RGB")
+        values = values.clip(0, reach) * (255 / reach)
+        if tags.get(ExifTags.Base.PhotometricInterpretation) == 0:  # nought is white
+            values = 255 - values
+        return Image.fromarray((values + 0.5).astype(np.uint8)).convert("RGB")
     if picture.has_transparency_data:
         layers = picture.convert("LA" if picture.mode == "La" else "RGBA").convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert("RGB")
