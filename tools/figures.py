@@ -1,10 +1,11 @@
-"""The figures of README, docs and model card, drawn from `reference/`: none of them shows a face."""
+"""The figures of README, docs and model card, drawn from `reference/`, and the one photo, which NASA gave to all."""
 
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from utkface_mt.config import REFERENCE, Experiment, repository_root
 from utkface_mt.data.labels import age_group, gender_name, race_name
@@ -17,8 +18,11 @@ from utkface_mt.evaluation.reports import age_error_grid
 from utkface_mt.experiments.reference import best_result, measured_predictions, measured_result
 from utkface_mt.experiments.results import Result
 from utkface_mt.experiments.rows import ROWS
-from utkface_mt.faces.detect import ALIGNMENT
+from utkface_mt.faces.annotate import annotate
+from utkface_mt.faces.detect import ALIGNMENT, find_faces
 from utkface_mt.faces.model import load_model
+from utkface_mt.faces.predict import describe_faces
+from utkface_mt.faces.widget import chosen_photo
 from utkface_mt.model.predict import HEADS
 from utkface_mt.model.weights import BUNDLED_MODEL
 from utkface_mt.plots import evaluation, reference, training
@@ -41,7 +45,17 @@ def draw(folder: Path | None = None) -> list[Path]:
             with replacing(paths[-1]) as temporary:
                 figure.savefig(temporary, dpi=110, metadata={"Software": None})
             plt.close(figure)
-    return paths
+    with replacing(folder / "astronaut.jpg") as temporary:
+        astronaut().save(temporary, quality=88)
+    return [*paths, folder / "astronaut.jpg"]
+
+
+def astronaut() -> Image.Image:
+    """NASA's photo of Eileen Collins, in the public domain, with what the bundled model answers."""
+    _, photo = chosen_photo(None)
+    faces = find_faces(photo)
+    answers = load_model().predict([face.crop for face in faces])
+    return annotate(photo, describe_faces(faces, answers)).crop((0, 0, 448, 336)).resize((672, 504))
 
 
 def _run_figures() -> dict[str, Figure]:
