@@ -23,7 +23,7 @@ from utkface_mt.util.files import replacing, write_json
 from utkface_mt.util.runtime import describe_machine, library_versions
 
 from . import bench_training as training
-from .bench_data import PARTS, growth_exponent, measure_predict, measure_preparation, write_faces
+from .bench_data import PARTS, apart, growth_exponent, measure_predict, write_faces
 from .bench_training import BATCH
 from .command import call
 
@@ -62,16 +62,19 @@ def run_benchmark(folder: Path, amounts: Amounts | None = None) -> dict[str, Any
         faces = write_faces(drawn, scratch / "faces", amounts.indexed)
         rows.append(_measure_input(faces, scratch, amounts))
         print("Index, clusters, split and pictures ...", flush=True)
-        counts = (*amounts.growth, amounts.indexed)
-        preparation = measure_preparation(faces, scratch / "prepared", counts, amounts.image_sizes[1])
-        print("Whole photos and crops through predict ...", flush=True)
-        predicted = measure_predict(scratch / "few", scratch / "photos", amounts.photos)
+        counts, place, size = (*amounts.growth, amounts.indexed), scratch / "prepared", amounts.image_sizes[1]
+        preparation = [apart("prepare", faces, place / str(count), count, size) for count in counts]
+        predicted = measure_predict(scratch / "few", drawn, scratch / "photos", amounts.photos)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     report = _report(rows, rate, preparation, predicted)
     write_json(folder / "bench.json", report)
     ratio_chart(report, folder / "bench.png")
-    _print(report, folder)
+    table = pd.DataFrame(report["rows"])[["what", "plain_way", "plain", "ours", "ratio", "goal"]]
+    print(f"Speeds in pictures a second:\n{table.to_markdown(index=False)}")
+    print(f"Share of the limit, and GMAC/s: {json.dumps(report['multiply_add_rate'])}")
+    print(f"predict:\n{pd.DataFrame(predicted).T.round(1).to_markdown()}")
+    print(f"{report['machine']}; written: {folder / 'bench.json'}, {folder / 'bench.png'}")
     return report["summary"]
 
 
@@ -148,14 +151,6 @@ def _report(rows: list[dict], rate: dict, preparation: list[dict], predicted: di
         "predict": predicted,
         "summary": {**summary, "growth_exponent": round(total, 3)},
     }
-
-
-def _print(report: dict[str, Any], folder: Path) -> None:
-    table = pd.DataFrame(report["rows"])[["what", "plain_way", "plain", "ours", "ratio", "goal"]]
-    print(f"Speeds in pictures a second:\n{table.to_markdown(index=False)}")
-    print(f"Share of the limit, and GMAC/s: {json.dumps(report['multiply_add_rate'])}")
-    print(f"predict:\n{pd.DataFrame(report['predict']).T.round(1).to_markdown()}")
-    print(f"{report['machine']}; written: {folder / 'bench.json'}, {folder / 'bench.png'}")
 
 
 def ratio_chart(report: dict[str, Any], path: Path) -> None:

@@ -66,24 +66,18 @@ def _usable(path: Path) -> tuple[str, Image.Image] | None:
         return None
 
 
-def measure_preparation(folder: Path, storage: Path, counts: tuple[int, ...], size: int) -> list[dict[str, Any]]:
-    """What preparing the first `count` faces of a folder costs, for each count, in a process of its own."""
-    return [_apart("prepare", folder, storage / str(count), count, size) for count in counts]
-
-
-def measure_predict(faces: Path, photos: Path, count: int) -> dict[str, dict[str, Any]]:
-    """What `predict` takes for a folder of crops, and for `count` photos of 1,000 pixels with one of them in each."""
+def measure_predict(crops: Path, drawn: Path, photos: Path, count: int) -> dict[str, dict[str, Any]]:
+    """What `predict` takes for a folder of crops, and for photos of 1,000 pixels with a drawn face in each."""
     photos.mkdir()
-    for path in sorted(faces.iterdir())[:count]:
+    for number, (_, face) in enumerate(filter(None, map(_usable, sorted(drawn.iterdir())[:count]))):
         photo = Image.new("RGB", (1000, 1000), WALL)
-        with Image.open(path) as face:
-            photo.paste(face.resize((400, 400)), (300, 300))
-        photo.save(photos / path.name)
-    return {"photos": _apart("predict", photos), "crops": _apart("predict", faces, "aligned")}
+        photo.paste(face.resize((400, 400)), (300, 300))
+        photo.save(photos / f"{number}.jpg")
+    return {"photos": apart("predict", photos), "crops": apart("predict", crops, "aligned")}
 
 
-def _apart(work: str, *given: Any) -> dict[str, Any]:
-    """What a function of this module gives in a process of its own."""
+def apart(work: str, *given: Any) -> dict[str, Any]:
+    """What `prepare` or `predict` gives in a process of its own."""
     words = [str(value.resolve()) if isinstance(value, Path) else str(value) for value in given]
     command = [sys.executable, "-m", __name__, work, *words]
     done = subprocess.run(command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, check=True)

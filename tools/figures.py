@@ -5,7 +5,6 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
 
 from utkface_mt.config import REFERENCE, Experiment, repository_root
 from utkface_mt.data.labels import age_group, gender_name, race_name
@@ -45,25 +44,19 @@ def draw(folder: Path | None = None) -> list[Path]:
             with replacing(paths[-1]) as temporary:
                 figure.savefig(temporary, dpi=110, metadata={"Software": None})
             plt.close(figure)
-    with replacing(folder / "astronaut.jpg") as temporary:
-        astronaut().save(temporary, quality=88)
-    return [*paths, folder / "astronaut.jpg"]
-
-
-def astronaut() -> Image.Image:
-    """NASA's photo of Eileen Collins, in the public domain, with what the bundled model answers."""
-    _, photo = chosen_photo(None)
+    _, photo = chosen_photo(None)  # the astronaut Eileen Collins
     faces = find_faces(photo)
-    answers = load_model().predict([face.crop for face in faces])
-    return annotate(photo, describe_faces(faces, answers)).crop((0, 0, 448, 336)).resize((672, 504))
+    rows = describe_faces(faces, load_model().predict([face.crop for face in faces]))
+    paths.append(folder / "astronaut.jpg")
+    with replacing(paths[-1]) as temporary:
+        annotate(photo, rows).crop((0, 0, 448, 336)).resize((672, 504)).save(temporary, quality=88)
+    return paths
 
 
 def _run_figures() -> dict[str, Figure]:
     """The ladder, how its rows learnt, the loss-weight sweep, and what backbones cost."""
     sweep = [
-        Result(
-            "", Experiment(gender_share=run["gender_share"]), "cpu", run["history"], 0.0, validation=run["validation"]
-        )
+        Result("", Experiment(gender_share=run.pop("gender_share")), "cpu", seconds=0.0, **run)
         for run in read_json(REFERENCE / "comparisons.json")["gender_share"]
     ]
     probes = {"MobileNetV2 1.0": measured_result("03_baseline").validation}

@@ -171,15 +171,12 @@ def performance() -> str:
         f"power by which time grows, {grown[0]['faces']:,} to {grown[-1]['faces']:,} faces": ", ".join(
             f"{part} {value:.2f}" for part, value in growth.items()
         ),
-        **{
-            f"`predict`, {entry['faces']:,} {'crops' if what == 'crops' else 'photos of 1,000 px with a face each'}": (
-                f"{entry['faces_a_second']:.1f} faces/s, {entry['peak_mb']:,.0f} MB"
-            )
-            for what, entry in report.get("predict", {}).items()
-        },
         "our training step's share of the limit": ", ".join(shares) or "not measured yet",
         "machine": f"{report['machine']}; TensorFlow {report['versions']['tensorflow']}",
     }
+    for what, entry in report.get("predict", {}).items():
+        form = "{faces:,} faces, {faces_a_second:.1f} in a second, {peak_mb:,.0f} MB"
+        facts[f"`predict` on {what}"] = form.format(**entry)
     return f"{_table(report['rows'], columns)}\n\n{_facts(facts)}"
 
 
