@@ -41,6 +41,11 @@ def test_copies_never_replace_photos(tmp_path: Path):
     copies = copy_places(names, names, out)
     assert list(copies.values()) == [out / "photo.png", out / "photo-2.png"]
     write_annotated(names[0], _rows((10, 10, 50, 50)), copies[names[0]])
+    exif = Image.Exif()
+    exif[0x010F] = "secret"
+    photo.save(tmp_path / "told.jpg", exif=exif, comment=b"secret", xmp=b"<secret/>")
+    write_annotated(tmp_path / "told.jpg", [], out / "told.jpg")
+    assert b"secret" not in (out / "told.jpg").read_bytes()
     assert copy_places(names, names, out) == copies  # of an earlier call, which was interrupted: none takes another's
     for folder in (tmp_path, tmp_path / "album"):  # its own place; that of another photo
         with pytest.raises(UserError, match="another folder"):

@@ -2,6 +2,8 @@
 
 import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -102,9 +104,26 @@ def test_what_cannot_be_read_is_told_why(photos: Path, tmp_path: Path, monkeypat
     for path, reason in cases.items():
         with pytest.raises(UserError, match=f"{path.name}: .*({reason})"):
             read_photo(path)
+    Image.new("RGBA", (9000, 9000)).save(tmp_path / "wide.png", compress_level=1)
+    with pytest.raises(UserError, match="it has 81 million pixels"):
+        read_photo(tmp_path / "wide.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(UserError, match="too many pixels"):
         read_photo(photos / "three.jpg")
+
+
+@pytest.mark.slow
+def test_two_thousand_broken_pictures_of_all_kinds_neither_crash_nor_hang_nor_fill_the_memory():
+    code = (
+        "import sys; from tests.faces.fuzz_readers import main; main(0, 2000)\n"
+        "sys.platform == 'linux' and print(*(line for line in open('/proc/self/status') if 'VmHWM' in line))"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-10:] + done.stderr[-500:]
+    assert "Warning" not in done.stderr
+    if sys.platform == "linux":
+        assert int(done.stdout.split("VmHWM:")[1].split()[0]) < 2_000_000  # kB
 
 
 def test_pictures_in_a_folder_are_told_by_their_content_and_links_are_followed_once(photos: Path, tmp_path: Path):

@@ -94,7 +94,8 @@ def write_annotated(file: Path, rows: list[Mapping[str, Any]], target: Path) -> 
     mark = Image.Exif()
     mark[ExifTags.Base.Software] = PROGRAM  # what tells copies from photos
     with replacing(target) as temporary:
-        annotate(photo, rows, photo.width / photo.info["full_size"][0]).save(temporary, quality=92, exif=mark)
+        drawn = annotate(photo, rows, photo.width / photo.info["full_size"][0])
+        drawn.save(temporary, quality=92, exif=mark, comment=b"")  # of the photo's own notes none goes along
 
 
 def _is_copy(path: Path) -> bool:

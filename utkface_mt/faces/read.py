@@ -1,6 +1,7 @@
 """Reading the pictures that people have: turned, huge, of any depth, from a phone, misnamed, or broken."""
 
 import io
+import math
 import os
 import stat
 import warnings
@@ -17,6 +18,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM", "JPEG2000
 HEIF_BRANDS = (b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1")  # what stands in such a file's first bytes
 LONGEST_SIDE = 4096  # pixels: larger pictures are made smaller, which costs no face that could be found
 LARGEST_FILE = 200_000_000  # bytes
+LIGHT_MODES, MOST_PIXELS = ("1", "L", "RGB", "YCbCr"), 80_000_000  # of other modes, which take 1.5 GB at so many
 
 
 def list_photos(
@@ -65,7 +67,7 @@ def _below(path: Path, leave_out: Path | None, skipped: list[Path]) -> list[Path
 
 def _is_picture(file: Path) -> bool:
     try:
-        with _opened(file):
+        with warnings.catch_warnings(action="ignore"), _opened(file):
             return True
     except (ValueError, OSError, SyntaxError, Image.DecompressionBombError):
         return False
@@ -98,18 +100,18 @@ def open_photo(path: Path) -> Image.Image:
         ValueError: if it cannot be read; the reason, in words for the user.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large; too large is an error
-            with _opened(path) as opened:
-                full = opened.size
-                opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # a JPEG is decoded at a fraction of its size
-                wide = opened.width > opened.height
-                ImageOps.exif_transpose(opened, in_place=True)
-                full = full if wide == (opened.width > opened.height) else full[::-1]
-                picture = _in_rgb(opened)
-                picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-                picture.info["full_size"] = full
-                return picture
+        with warnings.catch_warnings(action="ignore"), _opened(path) as opened:  # large, or oddly described
+            full = opened.size
+            if opened.mode not in LIGHT_MODES and math.prod(full) > MOST_PIXELS:
+                raise ValueError(f"it has {math.prod(full) / 1e6:.0f} million pixels; save it smaller, or as JPEG")
+            opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # a JPEG is decoded at a fraction of its size
+            wide = opened.width > opened.height
+            ImageOps.exif_transpose(opened, in_place=True)
+            full = full if wide == (opened.width > opened.height) else full[::-1]
+            picture = _in_rgb(opened)
+            picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+            picture.info["full_size"] = full
+            return picture
     except Image.UnidentifiedImageError:
         raise ValueError("it is no picture of a kind that can be read; save it as JPEG") from None
     except Image.DecompressionBombError as error:
