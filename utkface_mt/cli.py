@@ -17,7 +17,7 @@ from typing import Any
 from . import __version__
 from .config import Settings
 from .util.errors import UserError
-from .util.files import check_writable
+from .util.files import check_writable, file_digest
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -305,6 +305,7 @@ def _predict(options: argparse.Namespace) -> int:
     from .faces.predict import COLUMNS, DETAILS, predict_rows
     from .faces.read import list_photos
     from .faces.table import GrowingTable, as_text, check_table, escaped
+    from .model.weights import BUNDLED_MODEL
 
     columns = [*COLUMNS, *DETAILS] if options.details else list(COLUMNS)
     if options.csv:
@@ -314,7 +315,7 @@ def _predict(options: argparse.Namespace) -> int:
     files = list_photos(options.paths, folder, skipped)
     copies = copy_places(files, list(map(Path, options.paths)), folder) if folder else {}
     confidence = CONFIDENCE if options.confidence is None else options.confidence
-    kept = [options.aligned, confidence, options.annotate]
+    kept = [options.aligned, confidence, options.annotate, file_digest(BUNDLED_MODEL / "model.json")]
     table = GrowingTable(Path(options.csv), columns, kept, options.fresh) if options.csv else None
     rows = list(table.rows) if table else []
     done = {row["file"] for row in rows}
@@ -368,7 +369,7 @@ def _say_what_is_missing(rows: list[dict[str, Any]], skipped: list[Path]) -> int
         print(f"No face was found in {without} of {len({row['file'] for row in rows})} files.", file=sys.stderr)
     if skipped:
         named = ", ".join(map(str, skipped[:10])) + (", ..." if len(skipped) > 10 else "")
-        print(f"Skipped {len(skipped)} files that are no pictures: {named}", file=sys.stderr)
+        print(f"Skipped as no pictures, or since they cannot be read ({len(skipped)}): {named}", file=sys.stderr)
     return 3 if unread else 0
 
 

@@ -59,10 +59,6 @@ class Answer(NamedTuple):
 ANSWERS = Answer._fields
 
 
-def _uncalled() -> SimpleNamespace:
-    return SimpleNamespace(lock=threading.Lock(), faces=0, fast=None)
-
-
 def _folded(layer: keras.Layer) -> keras.Layer:
     return freeze_statistics(layer) if isinstance(layer, keras.Model) else layer
 
@@ -88,7 +84,9 @@ class FaceModel:
     flip_average: bool
     interval: AgeInterval
     calibration: GenderCalibration
-    _called: SimpleNamespace = field(default_factory=_uncalled, init=False, repr=False, compare=False)
+    _called: SimpleNamespace = field(
+        default_factory=lambda: SimpleNamespace(lock=threading.Lock(), faces=0, fast=None), init=False, compare=False
+    )
 
     def predict(self, pictures: Iterable[Image.Image | np.ndarray]) -> pd.DataFrame:
         """As `answers`, as a table with a row a face and the columns of `Answer`."""
