@@ -23,7 +23,7 @@ from utkface_mt.util.files import replacing, write_json
 from utkface_mt.util.runtime import describe_machine, library_versions
 
 from . import bench_training as training
-from .bench_data import PARTS, growth_exponent, measure_preparation, write_faces
+from .bench_data import PARTS, apart, growth_exponent, measure_predict, write_faces
 from .bench_training import BATCH
 from .command import call
 
@@ -46,6 +46,7 @@ class Amounts:
     drawn: int = 300  # faces that are drawn; all others are made from them
     indexed: int = 24_000  # faces of the index that is timed against the clock
     growth: tuple[int, ...] = (1_000, 5_000, 20_000)  # numbers of faces between which growth is measured
+    photos: int = 100  # that `predict` looks at
 
 
 def run_benchmark(folder: Path, amounts: Amounts | None = None) -> dict[str, Any]:
@@ -61,14 +62,19 @@ def run_benchmark(folder: Path, amounts: Amounts | None = None) -> dict[str, Any
         faces = write_faces(drawn, scratch / "faces", amounts.indexed)
         rows.append(_measure_input(faces, scratch, amounts))
         print("Index, clusters, split and pictures ...", flush=True)
-        counts = (*amounts.growth, amounts.indexed)
-        preparation = measure_preparation(faces, scratch / "prepared", counts, amounts.image_sizes[1])
+        counts, place, size = (*amounts.growth, amounts.indexed), scratch / "prepared", amounts.image_sizes[1]
+        preparation = [apart("prepare", faces, place / str(count), count, size) for count in counts]
+        predicted = measure_predict(scratch / "few", drawn, scratch / "photos", amounts.photos)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    report = _report(rows, rate, preparation)
+    report = _report(rows, rate, preparation, predicted)
     write_json(folder / "bench.json", report)
     ratio_chart(report, folder / "bench.png")
-    _print(report, folder)
+    table = pd.DataFrame(report["rows"])[["what", "plain_way", "plain", "ours", "ratio", "goal"]]
+    print(f"Speeds in pictures a second:\n{table.to_markdown(index=False)}")
+    print(f"Share of the limit, and GMAC/s: {json.dumps(report['multiply_add_rate'])}")
+    print(f"predict:\n{pd.DataFrame(predicted).T.round(1).to_markdown()}")
+    print(f"{report['machine']}; written: {folder / 'bench.json'}, {folder / 'bench.png'}")
     return report["summary"]
 
 
@@ -99,10 +105,7 @@ def _measure_training(amounts: Amounts) -> tuple[list[dict[str, Any]], dict[str,
         rows.append(_row(f"step_{size}", f"{title}, step alone", plain, steps * BATCH, step))
         rate[f"step_{size}"] = PASSES * multiply_adds * steps * BATCH / median(seconds["step"]) / 1e9
         shares[f"step_{size}"] = round(rate[f"step_{size}"] / limit, 3)
-    keeps_up = {
-        "plain": seconds["train"],
-        "ours": seconds["input"],
-    }  # of the smaller size, where the input has less time
+    keeps_up = {"plain": seconds["train"], "ours": seconds["input"]}  # of the smaller size: less time for the input
     rows.append(_row("input_over_step", f"augmented input, {size} px", INPUT_WAY, steps * BATCH, keeps_up, 5.0))
     return rows, {**{name: round(value, 1) for name, value in rate.items()}, "share_of_limit": shares}
 
@@ -112,12 +115,10 @@ def _measure_predictions(amounts: Amounts) -> list[dict[str, Any]]:
     size, epochs = amounts.image_sizes[1], training.BASELINE_EPOCHS
     baseline = training.measure_frozen_baseline(size, amounts.width, amounts.faces, amounts.turns)
     what, way = f"frozen baseline, {epochs} epochs, {size} px", "every epoch through the backbone"
-    row = _row("frozen_baseline", what, way, amounts.faces * epochs, baseline, 6.0)
+    rows = [_row("frozen_baseline", what, way, amounts.faces * epochs, baseline, 6.0)]
     single = training.measure_single_inference(size, amounts.width, amounts.calls, amounts.turns)
-    return [
-        row,
-        _row("single_inference", f"one picture at a time, {size} px", "model.predict", amounts.calls, single, 5.0),
-    ]
+    what, way = f"one picture at a time, {size} px", "model.predict"
+    return [*rows, _row("single_inference", what, way, amounts.calls, single, 5.0)]
 
 
 def _measure_input(faces: Path, scratch: Path, amounts: Amounts) -> dict[str, Any]:
@@ -131,7 +132,7 @@ def _measure_input(faces: Path, scratch: Path, amounts: Amounts) -> dict[str, An
     return _row("cached_input", what, way, amounts.pictures, times, 3.0)
 
 
-def _report(rows: list[dict], rate: dict[str, Any], preparation: list[dict[str, Any]]) -> dict[str, Any]:
+def _report(rows: list[dict], rate: dict, preparation: list[dict], predicted: dict[str, dict]) -> dict[str, Any]:
     """Everything that was measured, fit for JSON."""
     *grown, indexed = preparation
     counts = [entry["faces"] for entry in grown]
@@ -139,6 +140,7 @@ def _report(rows: list[dict], rate: dict[str, Any], preparation: list[dict[str, 
     total = growth_exponent(counts, [sum(entry[part] for part in PARTS) for entry in grown])
     summary = {row["key"]: row["ratio"] for row in rows}
     summary |= {"index_seconds": round(indexed["index"], 1), "index_peak_mb": round(indexed["peak_mb"])}
+    summary |= {f"predict_{what}": round(entry["faces_a_second"], 1) for what, entry in predicted.items()}
     return {
         "machine": describe_machine(),
         "versions": library_versions(),
@@ -146,20 +148,9 @@ def _report(rows: list[dict], rate: dict[str, Any], preparation: list[dict[str, 
         "multiply_add_rate": rate,
         "preparation": preparation,
         "growth": exponents,
+        "predict": predicted,
         "summary": {**summary, "growth_exponent": round(total, 3)},
     }
-
-
-def _print(report: dict[str, Any], folder: Path) -> None:
-    table = pd.DataFrame(report["rows"])[["what", "plain_way", "plain", "ours", "ratio", "goal"]]
-    rate, shares = report["multiply_add_rate"], report["multiply_add_rate"]["share_of_limit"].items()
-    steps = ", ".join(f"{key[5:]} px {rate[key]:,.0f} ({share:.0%} of the faster)" for key, share in shares)
-    print(f"Speeds in pictures a second:\n{table.to_markdown(index=False)}")
-    print(
-        f"Share of the limit, in GMAC/s: matrix product {rate['matrix_product']:,.0f}, 3 x 3 convolution "
-        f"{rate['convolution']:,.0f}; our training step at {steps}"
-    )
-    print(f"{report['machine']}; written: {folder / 'bench.json'}, {folder / 'bench.png'}")
 
 
 def ratio_chart(report: dict[str, Any], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What it costs to get a dataset ready, and how that grows with the number of faces.
+"""What it costs to get a dataset ready and how that grows with the number of faces, and what `predict` takes.
 
 As many different faces as are wanted are made from drawn ones, each turned, lit and coloured in many ways.
 """
@@ -21,6 +21,7 @@ from utkface_mt.data.dataset import data_report, open_dataset
 from utkface_mt.data.labels import parse_name
 from utkface_mt.data.pixels import open_pixels
 from utkface_mt.data.split import assign_parts
+from utkface_mt.drawn_faces.photo import WALL
 from utkface_mt.util.files import replacing
 
 PARTS = ("index", "split", "pictures")
@@ -65,15 +66,33 @@ def _usable(path: Path) -> tuple[str, Image.Image] | None:
         return None
 
 
-def measure_preparation(folder: Path, storage: Path, counts: tuple[int, ...], size: int) -> list[dict[str, Any]]:
-    """What preparing the first `count` faces of a folder costs, for each count, in a process of its own."""
-    results = []
-    for count in counts:
-        places = [str(path.resolve()) for path in (folder, storage / str(count))]
-        command = [sys.executable, "-m", __name__, *places, str(count), str(size)]
-        done = subprocess.run(command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, check=True)
-        results.append(json.loads(done.stdout.splitlines()[-1]))
-    return results
+def measure_predict(crops: Path, drawn: Path, photos: Path, count: int) -> dict[str, dict[str, Any]]:
+    """What `predict` takes for a folder of crops, and for photos of 1,000 pixels with a drawn face in each."""
+    photos.mkdir()
+    for number, (_, face) in enumerate(filter(None, map(_usable, sorted(drawn.iterdir())[:count]))):
+        photo = Image.new("RGB", (1000, 1000), WALL)
+        photo.paste(face.resize((400, 400)), (300, 300))
+        photo.save(photos / f"{number}.jpg")
+    return {"photos": apart("predict", photos), "crops": apart("predict", crops, "aligned")}
+
+
+def apart(work: str, *given: Any) -> dict[str, Any]:
+    """What `prepare` or `predict` gives in a process of its own."""
+    words = [str(value.resolve()) if isinstance(value, Path) else str(value) for value in given]
+    command = [sys.executable, "-m", __name__, work, *words]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def predict(folder: str, aligned: str = "") -> dict[str, Any]:
+    """What `predict` takes for a folder, the model's loading included: seconds, and the peak of memory."""
+    from utkface_mt.faces.model import load_model
+    from utkface_mt.faces.predict import list_photos, predict_rows
+
+    started = time.perf_counter()
+    rows = [row for _, found in predict_rows(list_photos(folder), load_model(), bool(aligned)) for row in found]
+    faces, seconds = sum(row["face"] > 0 for row in rows), time.perf_counter() - started
+    return {"faces": faces, "seconds": seconds, "faces_a_second": faces / seconds, "peak_mb": _peak_megabytes()}
 
 
 def growth_exponent(counts: list[int], seconds: list[float]) -> float:
@@ -81,11 +100,12 @@ def growth_exponent(counts: list[int], seconds: list[float]) -> float:
     return float(np.polyfit(np.log(counts), np.log(seconds), 1)[0])
 
 
-def prepare(folder: Path, storage: Path, count: int, size: int) -> dict[str, Any]:
-    """What preparing the first `count` faces of a folder costs: seconds of `PARTS`, and the peak of memory."""
+def prepare(folder: str, store: str, number: str, side: str) -> dict[str, Any]:
+    """What preparing the first faces of a folder costs: seconds of `PARTS`, and the peak of memory."""
+    storage, count, size = Path(store), int(number), int(side)
     chosen = storage / "faces"
     chosen.mkdir(parents=True)
-    for path in sorted(folder.iterdir())[:count]:
+    for path in sorted(Path(folder).iterdir())[:count]:
         os.link(path, chosen / path.name)
     marks = [time.perf_counter()]
     dataset = open_dataset(str(chosen), storage)
@@ -108,5 +128,5 @@ def _peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes, as macOS counts
 
 
-if __name__ == "__main__":  # the process of its own: FOLDER STORAGE COUNT SIZE
-    print(json.dumps(prepare(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))))
+if __name__ == "__main__":  # the process of its own
+    print(json.dumps({"prepare": prepare, "predict": predict}[sys.argv[1]](*sys.argv[2:])))

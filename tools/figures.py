@@ -1,4 +1,4 @@
-"""The figures of README, docs and model card, drawn from `reference/`: none of them shows a face."""
+"""The figures of README, docs and model card, drawn from `reference/`, and the one photo, which NASA gave to all."""
 
 from pathlib import Path
 
@@ -13,6 +13,11 @@ from utkface_mt.evaluation.metrics import by_group
 from utkface_mt.evaluation.tables import age_error_grid
 from utkface_mt.experiments.reference import best_result, measured_predictions
 from utkface_mt.experiments.rows import ROWS
+from utkface_mt.faces.annotate import annotate
+from utkface_mt.faces.detect import find_faces
+from utkface_mt.faces.model import load_model
+from utkface_mt.faces.predict import describe_faces
+from utkface_mt.faces.widget import chosen_photo
 from utkface_mt.model.predict import HEADS
 from utkface_mt.model.weights import BUNDLED_MODEL
 from utkface_mt.plots import evaluation, measured
@@ -32,6 +37,12 @@ def draw(folder: Path | None = None) -> list[Path]:
         with replacing(paths[-1]) as temporary:
             figure.savefig(temporary, dpi=110, metadata={"Software": None})
         plt.close(figure)
+    _, photo = chosen_photo(None)  # the astronaut Eileen Collins
+    faces = find_faces(photo)
+    rows = describe_faces(faces, load_model().predict([face.crop for face in faces]))
+    paths.append(folder / "astronaut.jpg")
+    with replacing(paths[-1]) as temporary:
+        annotate(photo, rows).crop((0, 0, 448, 336)).resize((672, 504)).save(temporary, quality=88)
     return paths
 
 

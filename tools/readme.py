@@ -174,6 +174,9 @@ def performance() -> str:
         "our training step's share of the limit": ", ".join(shares) or "not measured yet",
         "machine": f"{report['machine']}; TensorFlow {report['versions']['tensorflow']}",
     }
+    for what, entry in report.get("predict", {}).items():
+        form = "{faces:,} faces, {faces_a_second:.1f} in a second, {peak_mb:,.0f} MB"
+        facts[f"`predict` on {what}"] = form.format(**entry)
     return f"{_table(report['rows'], columns)}\n\n{_facts(facts)}"
 
 

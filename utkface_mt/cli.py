@@ -17,7 +17,7 @@ from typing import Any
 from . import __version__
 from .config import Settings
 from .util.errors import UserError
-from .util.files import check_writable, replacing
+from .util.files import check_writable, file_digest, replacing
 
 SUSPICIOUS_SHOWN = 20  # of the labels that `check --labels` ranks
 IN_SAMPLE = "Of UTKFace's own faces it has learnt most labels, wrong ones too, and contradicts too few of them."
@@ -33,14 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0 if all went well, 1 after an error, 2 for a wrong call, 3 if `predict` could not read some
         files, 130 if interrupted.
     """
-    options = _parser().parse_args(arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # no console, or closed: what is opened next would get what is written there
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+        if hasattr(stream := getattr(sys, name), "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a file's name may hold what a terminal cannot show
+    options = _parser().parse_args(arguments)
     try:
         code = options.verb(options)
-        if sys.stdout:
-            sys.stdout.flush()
+        sys.stdout.flush()
         return code
     except UserError as error:
         if options.debug:
@@ -50,13 +51,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Interrupted. What was finished is kept; the same command goes on.", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # as `| head` leaves behind; nor may Python write at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except Exception as error:
         if options.debug:
             raise
-        print(f"error: unexpected {type(error).__name__}: {error}\nUse --debug for the traceback.", file=sys.stderr)
+        if not isinstance(error, BrokenPipeError):  # as `| head` leaves behind
+            told = f"error: unexpected {type(error).__name__}: {error}\nUse --debug for the traceback."
+            print(told, file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:  # nor may Python write there at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
@@ -326,31 +330,32 @@ def _add_predict(verbs: Any) -> None:
 
 def _predict(options: argparse.Namespace) -> int:
     _check_predict(options)
-    from .faces.predict import COLUMNS, DETAILS, list_files, predict_rows
+    from .faces.annotate import copy_places, write_annotated
+    from .faces.detect import CONFIDENCE
+    from .faces.model import load_model
+    from .faces.predict import COLUMNS, DETAILS, predict_rows
+    from .faces.read import list_photos
     from .faces.table import GrowingTable, as_text, check_table, escaped
+    from .model.weights import BUNDLED_MODEL
 
     columns = [*COLUMNS, *DETAILS] if options.details else list(COLUMNS)
     if options.csv:
         check_table(Path(options.csv), columns, options.force)
     skipped: list[Path] = []
     folder = Path(options.annotate) if options.annotate else None
-    files = list_files(options.paths, folder, skipped)
-    from .faces.annotate import write_annotated
-    from .faces.detect import CONFIDENCE
-    from .faces.model import load_model
-
+    files = list_photos(options.paths, folder, skipped)
+    copies = copy_places(files, list(map(Path, options.paths)), folder) if folder else {}
     confidence = CONFIDENCE if options.confidence is None else options.confidence
-    kept = [options.aligned, confidence, options.annotate]
+    kept = [options.aligned, confidence, options.annotate, file_digest(BUNDLED_MODEL / "model.json")]
     table = GrowingTable(Path(options.csv), columns, kept, options.fresh) if options.csv else None
     rows = list(table.rows) if table else []
     done = {row["file"] for row in rows}
     left = [file for file in files if escaped(str(file)) not in done]
-    copies: set[Path] = set()
     try:
         with _progress_bar("Looking at photos") as progress:
             for file, found in predict_rows(left, load_model(), options.aligned, confidence):
                 if folder:
-                    write_annotated(file, found, list(map(Path, options.paths)), folder, copies)
+                    write_annotated(file, found, copies[file])
                 rows += found
                 done.add(escaped(str(file)))
                 if table:
@@ -374,17 +379,14 @@ def _predict(options: argparse.Namespace) -> int:
 
 def _check_predict(options: argparse.Namespace) -> None:
     """Refuses what could not end well, before hours of work and before anything is replaced."""
-    copies = Path(options.annotate)
     if options.confidence is not None and not 0 <= options.confidence <= 1:
         raise UserError(f"--confidence {options.confidence:g}: it should lie between 0 and 1.")
     if not all(options.paths):
         raise UserError("One of the paths is empty. Give pictures, or folders of pictures.")
-    if options.annotate and copies.exists() and not copies.is_dir():
-        raise UserError(f"--annotate {copies}: it should be a folder, and is a file.")
     if options.annotate and options.aligned:
         raise UserError("--annotate draws boxes around faces in photos; with --aligned a face fills its picture.")
     if options.annotate:
-        check_writable(copies / "any")
+        check_writable(Path(options.annotate) / "copies")
 
 
 def _say_what_is_missing(rows: list[dict[str, Any]], skipped: list[Path]) -> int:
@@ -398,7 +400,7 @@ def _say_what_is_missing(rows: list[dict[str, Any]], skipped: list[Path]) -> int
         print(f"No face was found in {without} of {len({row['file'] for row in rows})} files.", file=sys.stderr)
     if skipped:
         named = ", ".join(map(str, skipped[:10])) + (", ..." if len(skipped) > 10 else "")
-        print(f"Skipped {len(skipped)} files that are no pictures: {named}", file=sys.stderr)
+        print(f"Skipped as no pictures, or since they cannot be read ({len(skipped)}): {named}", file=sys.stderr)
     return 3 if unread else 0
 
 
@@ -430,7 +432,7 @@ def _export(options: argparse.Namespace) -> int:
 @contextlib.contextmanager
 def _progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """Shows progress on standard error while the block runs, if that is a screen; yields a function (done, total)."""
-    if not (sys.stderr and sys.stderr.isatty()):
+    if not sys.stderr.isatty():
         yield lambda done, total: None
         return
     from rich.console import Console

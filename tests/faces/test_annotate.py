@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from utkface_mt.faces.annotate import annotate, write_annotated
+from utkface_mt.faces.annotate import annotate, copy_places, write_annotated
 from utkface_mt.util.errors import UserError
 
 
@@ -33,14 +33,20 @@ def test_copies_never_replace_photos(tmp_path: Path):
     (tmp_path / "album").mkdir()
     file = tmp_path / "album" / "photo.webp"
     photo.save(file)
-    rows, out, taken = _rows((10, 10, 50, 50)), tmp_path / "out", set()
-    assert write_annotated(file, rows, [tmp_path], out, taken) == out / "album" / "photo.webp.png"
+    out = tmp_path / "out"
+    assert copy_places([file], [tmp_path], out) == {file: out / "album" / "photo.webp.png"}
     photo.save(tmp_path / "photo.png")
     photo.save(tmp_path / "album" / "photo.png")
     names = [tmp_path / "photo.png", tmp_path / "album" / "photo.png"]  # of one name, and given one by one
-    copies = [write_annotated(name, rows, names, out, taken) for name in names]
-    assert copies == [out / "photo.png", out / "photo-2.png"]
-    assert write_annotated(names[0], rows, names, out, set()) == out / "photo.png"  # of an earlier call: renewed
+    copies = copy_places(names, names, out)
+    assert list(copies.values()) == [out / "photo.png", out / "photo-2.png"]
+    write_annotated(names[0], _rows((10, 10, 50, 50)), copies[names[0]])
+    exif = Image.Exif()
+    exif[0x010F] = "secret"
+    photo.save(tmp_path / "told.jpg", exif=exif, comment=b"secret", xmp=b"<secret/>")
+    write_annotated(tmp_path / "told.jpg", [], out / "told.jpg")
+    assert b"secret" not in (out / "told.jpg").read_bytes()
+    assert copy_places(names, names, out) == copies  # of an earlier call, which was interrupted: none takes another's
     for folder in (tmp_path, tmp_path / "album"):  # its own place; that of another photo
         with pytest.raises(UserError, match="another folder"):
-            write_annotated(tmp_path / "photo.png", rows, [tmp_path], folder, set())
+            copy_places([tmp_path / "photo.png"], [tmp_path], folder)

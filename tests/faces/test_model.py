@@ -47,7 +47,7 @@ def test_many_faces_in_threads_are_answered_as_one_is(crops: list[Image.Image]):
     with ThreadPoolExecutor(4) as pool:
         for answers in pool.map(model.answers, [crops * 2] * 8):  # enough to be compiled on the way
             assert np.allclose([answer.age for answer in answers[:3]], alone, atol=1e-3)
-    assert model._call.fast
+    assert model._called.fast
     assert np.isclose(model.age_probabilities(crops[0]).sum(), 1)
     assert model.prepare(crops[0]).shape == (64, 64, 3)
     single = replace(model, age_head=AgeHead("regression"))

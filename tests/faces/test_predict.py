@@ -29,9 +29,7 @@ HEAVY = {"optuna", "lime", "seaborn", "matplotlib", "sklearn", "skimage", "scipy
 
 @pytest.fixture(scope="module")
 def table(photos: Path, model: FaceModel) -> pd.DataFrame:
-    seen: list[tuple[int, int]] = []
-    table = predict_files(str(photos), model, progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(done, 10) for done in range(1, 11)]
+    table = predict_files(str(photos), model)
     return table.assign(file=table["file"].map(lambda path: Path(path).name))
 
 
@@ -154,7 +152,7 @@ def test_an_interrupted_call_keeps_its_rows_and_the_same_command_goes_on(
         (["--csv", "."], "cannot take the place of a folder"),
         (["--csv", "notes.txt"], "holds no such table"),
         (["--csv", "notes.txt/faces.csv"], "cannot be written"),
-        (["--annotate", "notes.txt"], "it should be a folder, and is a file"),
+        (["--annotate", "notes.txt"], "cannot be written"),
         (["--annotate", "notes.txt/copies"], "cannot be written"),
         (["--aligned", "--annotate", "copies"], "fills its picture"),
         ([""], "One of the paths is empty"),
@@ -170,9 +168,9 @@ def test_what_could_not_end_well_is_refused_before_anything_is_done(
     assert before == {path: path.read_bytes() for path in photos.iterdir()}
 
 
-def _started(code: str, folder: Path) -> subprocess.Popen:
+def _started(code: str, folder: Path, **environment: str) -> subprocess.Popen:
     """Python on `code`, with the package from this checkout."""
-    path = {**os.environ, "PYTHONPATH": str(Path(utkface_mt.__file__).parents[1])}
+    path = {**os.environ, "PYTHONPATH": str(Path(utkface_mt.__file__).parents[1]), **environment}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen([sys.executable, "-c", code], cwd=folder, env=path, text=True, **pipes)
 
@@ -211,6 +209,46 @@ class _Trap:
 
     def __reduce__(self) -> tuple:
         return Path.touch, (Path("sprung"),)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("redirected", "codes"),
+    [
+        ("--csv faces.csv >&- 2>&-", "0"),  # both closed: nothing that is opened later is taken for them
+        ("--csv faces.csv <&- >&- 2>&-", "0"),
+        ("--json --csv faces.csv | true", "1 0"),  # nobody reads what is printed
+        ("--csv faces.csv > /dev/full", "1"),
+    ],
+)
+def test_a_program_without_a_screen_works_or_says_so_in_one_sentence(
+    redirected: str, codes: str, astronaut: Image.Image, tmp_path: Path
+):
+    for number in range(3):
+        astronaut.save(tmp_path / f"{number}.png")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    predict = f"{sys.executable} -m utkface_mt predict .. {redirected}; echo ${{PIPESTATUS[*]}} > codes"
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(utkface_mt.__file__).parents[1])}  # no HOME
+    done = subprocess.run(["bash", "-c", predict], cwd=folder, env=environment, capture_output=True, text=True)
+    assert (folder / "codes").read_text().split() == codes.split()
+    assert "Traceback" not in done.stderr
+    (table,) = folder.glob("*.csv")
+    assert table.read_text().startswith("file,face,age,")
+    assert set(table.read_text().count(name) for name in ("0.png", "1.png", "2.png")) <= {0, 1}
+    if codes == "0":
+        assert pd.read_csv(table)["age"].round().tolist() == [35, 35, 35]
+
+
+@pytest.mark.slow
+def test_two_start_at_once_for_the_first_time_or_without_a_place_for_caches(astronaut: Image.Image, tmp_path: Path):
+    astronaut.save(tmp_path / "astronaut.png")
+    code = "import sys; from utkface_mt.cli import main; sys.exit(main(['predict', 'astronaut.png']))"
+    for home in ("home", "astronaut.png"):  # the latter is no folder
+        for done in [_started(code, tmp_path, HOME=str(tmp_path / home)) for _ in range(2)]:
+            printed, said = done.communicate()
+            assert done.returncode == 0, said
+            assert "astronaut.png  1" in printed
 
 
 @pytest.mark.slow

@@ -1,6 +1,9 @@
 """Pictures are read upright and in their true colours whatever their file is like."""
 
 import os
+import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +57,31 @@ def test_black_and_white_stay_so_and_what_is_transparent_is_white(tmp_path: Path
         assert read_photo(tmp_path / name).getpixel((5, 5)) == (255, 255, 255), name
 
 
+def _with_tag(path: Path, tag: int, value: int) -> Path:
+    """Changes a tag of a TIFF file to what Pillow reads but does not write."""
+    data = bytearray(path.read_bytes())
+    place = data.index(struct.pack("<HHI", tag, 3, 1)) + 8
+    data[place : place + 2] = struct.pack("<H", value)
+    path.write_bytes(data)
+    return path
+
+
+def test_tiff_files_of_other_programs_show_the_same_picture(tmp_path: Path):
+    for kind, dtype, top in (("deep", np.uint16, 65_535), ("share", np.float32, 1)):
+        inverted = (top - GREY.astype(float) * top / 255).astype(dtype)
+        Image.fromarray(inverted).save(tmp_path / f"{kind}.tif")
+        read = np.asarray(read_photo(_with_tag(tmp_path / f"{kind}.tif", 262, 0)), int)  # nought is white
+        assert np.abs(read - GREY[:, :, None]).max() <= 1, kind
+    whole = (GREY.astype(np.uint32) * 16_843_009).view(np.int32)
+    Image.fromarray(whole).save(tmp_path / "whole.tif")
+    read = np.asarray(read_photo(_with_tag(tmp_path / "whole.tif", 339, 1)), int)  # no sign
+    assert np.abs(read[:, :, 0] - GREY * (255 / 249)).max() <= 1
+    thin = Image.merge("RGBA", [Image.fromarray(GREY // 2)] * 3 + [Image.fromarray(GREY)])
+    thin.save(tmp_path / "thin.tif")
+    read = np.asarray(read_photo(_with_tag(tmp_path / "thin.tif", 338, 1)), int)  # colours times opacity
+    assert np.abs(read[:, :, 0] - (GREY // 2 + 255 - GREY)).max() <= 2
+
+
 def test_what_cannot_be_read_is_told_why(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "cut.jpg").write_bytes((photos / "three.jpg").read_bytes()[:2000])
@@ -76,9 +104,26 @@ def test_what_cannot_be_read_is_told_why(photos: Path, tmp_path: Path, monkeypat
     for path, reason in cases.items():
         with pytest.raises(UserError, match=f"{path.name}: .*({reason})"):
             read_photo(path)
+    Image.new("RGBA", (9000, 9000)).save(tmp_path / "wide.png", compress_level=1)
+    with pytest.raises(UserError, match="it has 81 million pixels"):
+        read_photo(tmp_path / "wide.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(UserError, match="too many pixels"):
         read_photo(photos / "three.jpg")
+
+
+@pytest.mark.slow
+def test_two_thousand_broken_pictures_of_all_kinds_neither_crash_nor_hang_nor_fill_the_memory():
+    code = (
+        "import sys; from tests.faces.fuzz_readers import main; main(0, 2000)\n"
+        "sys.platform == 'linux' and print(*(line for line in open('/proc/self/status') if 'VmHWM' in line))"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-10:] + done.stderr[-500:]
+    assert "Warning" not in done.stderr
+    if sys.platform == "linux":
+        assert int(done.stdout.split("VmHWM:")[1].split()[0]) < 2_000_000  # kB
 
 
 def test_pictures_in_a_folder_are_told_by_their_content_and_links_are_followed_once(photos: Path, tmp_path: Path):

@@ -23,9 +23,11 @@ TINY = Amounts(
     drawn=40,
     indexed=500,
     growth=(320, 400),
+    photos=2,
 )
 PROMISED = {"train_64", "step_64", "train_32", "step_32", "frozen_baseline", "input_over_step", "cached_input"}
 PROMISED |= {"single_inference", "index_seconds", "index_peak_mb", "growth_exponent"}
+PROMISED |= {"predict_photos", "predict_crops"}
 
 
 def test_ways_take_turns_and_the_first_turn_does_not_count():

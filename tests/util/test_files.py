@@ -61,8 +61,9 @@ def read_only() -> Iterator[Path]:
 
 
 def test_a_read_only_folder_is_told(read_only: Path):
-    with pytest.raises(UserError, match=r"Cannot write to .*make it writable.*UTKFACE_MT_RUNS"):
-        write_json(read_only / "results.json", [])
+    for folder in (read_only, read_only / "runs" / "below"):
+        with pytest.raises(UserError, match=r"Cannot write to .*make it writable.*UTKFACE_MT_RUNS"):
+            write_json(folder / "results.json", [])
     assert not list(read_only.iterdir())
 
 

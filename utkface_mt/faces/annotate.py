@@ -55,44 +55,47 @@ def label(row: pd.Series | Mapping[str, Any]) -> str:
     return f"{row['age']:.0f} ({row['age_low']:.0f}-{row['age_high']:.0f}) {row['gender']} {100 * sure:.0f} %"
 
 
-def write_annotated(
-    file: Path, rows: list[Mapping[str, Any]], paths: list[Path], folder: Path, taken: set[Path]
-) -> Path | None:
-    """Writes an annotated copy of a photo.
+def copy_places(files: list[Path], paths: list[Path], folder: Path) -> dict[Path, Path]:
+    """Where the annotated copies of photos go, the same at each call.
 
     Args:
-        file: the photo.
-        rows: its rows, as `predict_rows` gives them.
+        files: the photos.
         paths: what the user gave; a photo found in a folder keeps its place below it.
         folder: where to write.
-        taken: the copies written before, to which this one is added: photos of one name get copies of two.
 
     Returns:
-        The copy: of the same name, with `.png` added unless it is JPEG or PNG, and a number if the name is taken.
-        None if the photo cannot be read.
+        For each photo its copy: of the same name, with `.png` added unless it is JPEG or PNG, and a number if another
+        photo has that name.
 
     Raises:
-        UserError: if the copy would take the place of a picture that no earlier call of this wrote.
+        UserError: if a copy would take the place of a picture that no earlier call of this wrote.
     """
-    root = next((path for path in paths if path.is_dir() and file.is_relative_to(path)), file.parent)
-    place = folder / file.relative_to(root)
-    target = place if place.suffix.lower() in KEPT_SUFFIXES else place.with_name(f"{place.name}.png")
-    stem, number = target.stem, 1
-    while target in taken:
-        number += 1
-        target = target.with_stem(f"{stem}-{number}")
-    if target.exists() and not _is_copy(target):
-        raise UserError(f"{target} would be replaced by an annotated copy of {file}. Give --annotate another folder.")
+    places: dict[Path, Path] = {}  # of each copy, its photo
+    for file in files:
+        root = next((path for path in paths if path.is_dir() and file.is_relative_to(path)), file.parent)
+        place = folder / file.relative_to(root)
+        first = target = place if place.suffix.lower() in KEPT_SUFFIXES else place.with_name(f"{place.name}.png")
+        number = 1
+        while target in places:
+            number += 1
+            target = first.with_stem(f"{first.stem}-{number}")
+        if target.exists() and not _is_copy(target):
+            raise UserError(f"{target} would be replaced by a copy of {file}. Give --annotate another folder.")
+        places[target] = file
+    return {file: target for target, file in places.items()}
+
+
+def write_annotated(file: Path, rows: list[Mapping[str, Any]], target: Path) -> None:
+    """Writes an annotated copy of a photo, given its rows, as `predict_rows` gives them; none if it cannot be read."""
     try:
         photo = open_photo(file)
     except ValueError:
-        return None
+        return
     mark = Image.Exif()
     mark[ExifTags.Base.Software] = PROGRAM  # what tells copies from photos
     with replacing(target) as temporary:
-        annotate(photo, rows, photo.width / photo.info["full_size"][0]).save(temporary, quality=92, exif=mark)
-    taken.add(target)
-    return target
+        drawn = annotate(photo, rows, photo.width / photo.info["full_size"][0])
+        drawn.save(temporary, quality=92, exif=mark, comment=b"")  # of the photo's own notes none goes along
 
 
 def _is_copy(path: Path) -> bool:

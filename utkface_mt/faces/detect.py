@@ -42,6 +42,7 @@ class Face:
         confidence: how sure the detector is, from 0 to 1; None if it was not asked.
         turn: how the face stands in the photo, to the nearest quarter: clockwise by 0, 90, 180 or 270 degrees.
         crop: the face cut like UTKFace's crops, upright, 200 x 200 pixels.
+        at_edge: whether the box reaches the photo's edge, so that a part of the face may be missing.
     """
 
     box: tuple[float, float, float, float]
@@ -49,6 +50,7 @@ class Face:
     confidence: float | None
     turn: int
     crop: Image.Image
+    at_edge: bool = False
 
 
 def find_faces(photo: Image.Image, confidence: float = CONFIDENCE, at_least: int = 0) -> list[Face]:
@@ -69,7 +71,11 @@ def find_faces(photo: Image.Image, confidence: float = CONFIDENCE, at_least: int
         kind = type(photo).__name__
         raise UserError(f"A photo should be a PIL picture, as read_photo gives it, and not of type {kind}.")
     photo = photo.convert("RGB")
-    faces = [Face(*found, cut_face(photo, found[1])) for found in locate(photo, confidence)]
+    pixel = max(1.0, max(photo.size) / DETECTION_SIDE)  # of what the detector sees
+    faces = []
+    for box, marks, *rest in locate(photo, confidence):
+        at_edge = min(box[:2]) <= pixel or min(np.subtract(photo.size, box[2:])) <= 2 * pixel
+        faces.append(Face(box, marks, *rest, cut_face(photo, marks), bool(at_edge)))
     if len(faces) < at_least:
         raise UserError(
             f"{len(faces) or 'No'} face was found, and {at_least} should be there. Take a photo in which faces look "
@@ -188,16 +194,9 @@ def _in_parts(network: Callable, patches: tf.Tensor) -> list[tf.Tensor]:
 def without_overlaps(
     boxes: np.ndarray, threshold: float, method: str = "union", initial_sort: bool = True
 ) -> np.ndarray:
-    """The boxes that no box before them overlaps: mtcnn's own rule, without its tables of all pairs of boxes.
+    """The boxes of one picture that no box before them overlaps.
 
-    Args:
-        boxes: of one picture, float `[n, 6 or more]`: its number, left, top, right, bottom, confidence.
-        threshold: the shared part of two boxes' area from which on they overlap.
-        method: what the shared part is a part of: their `union`, or the smaller of them (`min`).
-        initial_sort: whether the most confident come first; otherwise the order is left as it is.
-
-    Returns:
-        `[kept, 6 or more]`.
+    It is mtcnn's `smart_nms_from_bboxes`, with the same arguments, without tables of all pairs of boxes.
     """
     if initial_sort:
         boxes = boxes[np.argsort(boxes[:, 5])[::-1]]

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -58,24 +59,6 @@ class Answer(NamedTuple):
 ANSWERS = Answer._fields
 
 
-class _Caller:
-    """Calls a network: as it is for the first faces, then with its normalisation folded, and compiled."""
-
-    def __init__(self, network: keras.Model) -> None:
-        self.plain, self.fast, self.asked, self.lock = network, None, 0, threading.Lock()
-
-    def __call__(self, pictures: tf.Tensor) -> dict[str, tf.Tensor]:
-        with self.lock:
-            self.asked += len(pictures)
-            if not self.fast and self.asked >= WORTH_COMPILING:
-                self.fast = compiled(keras.models.clone_model(self.plain, clone_function=_folded))
-        if self.fast:
-            return self.fast(pictures)
-        parts = (pictures[start : start + UNCOMPILED_BATCH] for start in range(0, len(pictures), UNCOMPILED_BATCH))
-        outputs = [self.plain(part, training=False) for part in parts]
-        return {name: tf.concat([output[name] for output in outputs], 0) for name in HEADS}
-
-
 def _folded(layer: keras.Layer) -> keras.Layer:
     return freeze_statistics(layer) if isinstance(layer, keras.Model) else layer
 
@@ -101,11 +84,9 @@ class FaceModel:
     flip_average: bool
     interval: AgeInterval
     calibration: GenderCalibration
-    _call: _Caller = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        """Prepares to call the network."""
-        object.__setattr__(self, "_call", _Caller(self.network))
+    _called: SimpleNamespace = field(
+        default_factory=lambda: SimpleNamespace(lock=threading.Lock(), faces=0, fast=None), init=False, compare=False
+    )
 
     def predict(self, pictures: Iterable[Image.Image | np.ndarray]) -> pd.DataFrame:
         """As `answers`, as a table with a row a face and the columns of `Answer`."""
@@ -169,6 +150,18 @@ class FaceModel:
         views = [pixels, pixels[:, :, ::-1]] if self.flip_average else [pixels]
         outputs = self._call(tf.constant(np.concatenate(views), tf.float32))
         return {name: outputs[name].numpy().reshape(len(views), len(pixels), -1).mean(axis=0) for name in HEADS}
+
+    def _call(self, pictures: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Calls the network as it is for the first faces, then with its normalisation folded, and compiled."""
+        with self._called.lock:
+            self._called.faces += len(pictures)
+            if not self._called.fast and self._called.faces >= WORTH_COMPILING:
+                self._called.fast = compiled(keras.models.clone_model(self.network, clone_function=_folded))
+        if self._called.fast:
+            return self._called.fast(pictures)
+        parts = (pictures[start : start + UNCOMPILED_BATCH] for start in range(0, len(pictures), UNCOMPILED_BATCH))
+        outputs = [self.network(part, training=False) for part in parts]
+        return {name: tf.concat([output[name] for output in outputs], 0) for name in HEADS}
 
 
 def _described(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +44,6 @@ def predict_files(
     model: FaceModel | None = None,
     aligned: bool = False,
     confidence: float = CONFIDENCE,
-    progress: Callable[[int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Predicts the faces in picture files.
 
@@ -55,7 +54,6 @@ def predict_files(
         model: the bundled one by default.
         aligned: the pictures are cut like UTKFace's crops, so that no face has to be found.
         confidence: as for `find_faces`.
-        progress: called with (done, total) after each file.
 
     Returns:
         A row a face with `COLUMNS` and `DETAILS`: `face` counts the faces of a file from the largest on. A file
@@ -67,21 +65,8 @@ def predict_files(
     """
     import pandas as pd
 
-    files, rows = list_files(paths), []
-    for done, (_, found) in enumerate(predict_rows(files, model or load_model(), aligned, confidence), start=1):
-        rows += found
-        if progress:
-            progress(done, len(files))
-    return pd.DataFrame(rows, columns=[*COLUMNS, *DETAILS])
-
-
-def list_files(
-    paths: str | Path | Iterable[str | Path], leave_out: Path | None = None, skipped: list[Path] | None = None
-) -> list[Path]:
-    """The pictures that paths stand for, each once, in its first place; arguments as for `list_photos`."""
-    paths = [paths] if isinstance(paths, str | Path) else paths
-    found = [file for path in paths for file in list_photos(Path(path), leave_out, skipped)]
-    return list({file.resolve(): file for file in reversed(found)}.values())[::-1]
+    answers = predict_rows(list_photos(paths), model or load_model(), aligned, confidence)
+    return pd.DataFrame([row for _, rows in answers for row in rows], columns=[*COLUMNS, *DETAILS])
 
 
 def predict_rows(
@@ -90,7 +75,7 @@ def predict_rows(
     """As `predict_files`, one file after the other, so that few pictures are in memory whatever the folder's size.
 
     Yields:
-        Each of the files, as `list_files` gives them, and its rows, dictionaries with `COLUMNS` and `DETAILS`.
+        Each of the files, as `list_photos` gives them, and its rows, dictionaries with `COLUMNS` and `DETAILS`.
     """
     for group in _groups(_look(file, reading, aligned, confidence) for file, reading in _read_ahead(files)):
         answers = iter(model.answers(face.crop for photo in group for face in photo.faces))
@@ -145,6 +130,8 @@ def _face_rows(faces: list[Face], answers: Iterable[Answer], scale: float = 1.0)
     for number, (face, answer) in enumerate(zip(faces, answers, strict=True), start=1):
         box = [float(edge * scale) for edge in face.box]
         notes = [f"turned by {face.turn} degrees"] if face.turn else []
+        if face.at_edge:
+            notes.append("at the edge: a part may be missing")
         if box[2] - box[0] < SMALL:
             notes.append(f"small, {box[2] - box[0]:.0f} pixels wide: hardly an answer")
         details = zip(DETAILS, (*box, face.confidence, "; ".join(notes)), strict=True)

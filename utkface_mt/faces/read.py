@@ -1,13 +1,15 @@
 """Reading the pictures that people have: turned, huge, of any depth, from a phone, misnamed, or broken."""
 
 import io
+import math
 import os
 import stat
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from ..util.errors import UserError
 
@@ -16,28 +18,39 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM", "JPEG2000
 HEIF_BRANDS = (b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1")  # what stands in such a file's first bytes
 LONGEST_SIDE = 4096  # pixels: larger pictures are made smaller, which costs no face that could be found
 LARGEST_FILE = 200_000_000  # bytes
+LIGHT_MODES, MOST_PIXELS = ("1", "L", "RGB", "YCbCr"), 80_000_000  # of other modes, which take 1.5 GB at so many
 
 
-def list_photos(path: Path, leave_out: Path | None = None, skipped: list[Path] | None = None) -> list[Path]:
-    """The pictures that a path stands for: itself, or all below it if it is a folder.
+def list_photos(
+    paths: str | Path | Iterable[str | Path], leave_out: Path | None = None, skipped: list[Path] | None = None
+) -> list[Path]:
+    """The pictures that paths stand for, each once: a file of any name for itself, a folder for all below it.
 
     Args:
-        path: a file of any name, or a folder. Links are followed, each folder once; hidden files are left out.
+        paths: one or several. Links are followed, each folder once; hidden files are left out.
         leave_out: a folder below which nothing is taken.
-        skipped: gets the files that are no pictures, neither by name nor by content.
+        skipped: gets files that are no pictures, neither by name nor by content, and folders that cannot be read.
 
     Returns:
-        The files, sorted.
+        The files in the order of the paths, those of a folder sorted.
 
     Raises:
-        UserError: if there is nothing at `path`, or no picture in the folder.
+        UserError: if there is nothing at a path, or no picture in a folder.
     """
-    if not path.exists():
-        raise UserError(f"{path} does not exist. Give pictures, or folders of pictures.")
-    if not path.is_dir():
-        return [path]
+    found: dict[Path, Path] = {}
+    for path in map(Path, [paths] if isinstance(paths, str | Path) else paths):
+        if not path.exists():
+            raise UserError(f"{path} does not exist. Give pictures, or folders of pictures.")
+        for file in _below(path, leave_out, [] if skipped is None else skipped) if path.is_dir() else [path]:
+            found.setdefault(file.resolve(), file)
+    return list(found.values())
+
+
+def _below(path: Path, leave_out: Path | None, skipped: list[Path]) -> list[Path]:
     files, seen = [], set()
-    for parent, folders, names in os.walk(path, followlinks=True):
+    for parent, folders, names in os.walk(
+        path, followlinks=True, onerror=lambda error: skipped.append(Path(error.filename))
+    ):
         real = Path(parent).resolve()
         if real in seen or (leave_out and real.is_relative_to(leave_out.resolve())):
             folders.clear()
@@ -48,14 +61,13 @@ def list_photos(path: Path, leave_out: Path | None = None, skipped: list[Path] |
     found = {file for file in files if file.name.lower().endswith(SUFFIXES) or _is_picture(file)}
     if not found:
         raise UserError(f"{path} holds no picture. Give pictures, or folders of pictures.")
-    if skipped is not None:
-        skipped += sorted(set(files) - found)
+    skipped += sorted(set(files) - found)
     return sorted(found)
 
 
 def _is_picture(file: Path) -> bool:
     try:
-        with _opened(file):
+        with warnings.catch_warnings(action="ignore"), _opened(file):
             return True
     except (ValueError, OSError, SyntaxError, Image.DecompressionBombError):
         return False
@@ -88,18 +100,18 @@ def open_photo(path: Path) -> Image.Image:
         ValueError: if it cannot be read; the reason, in words for the user.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large; too large is an error
-            with _opened(path) as opened:
-                full = opened.size
-                opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # a JPEG is decoded at a fraction of its size
-                wide = opened.width > opened.height
-                ImageOps.exif_transpose(opened, in_place=True)
-                full = full if wide == (opened.width > opened.height) else full[::-1]
-                picture = _in_rgb(opened)
-                picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-                picture.info["full_size"] = full
-                return picture
+        with warnings.catch_warnings(action="ignore"), _opened(path) as opened:  # large, or oddly described
+            full = opened.size
+            if opened.mode not in LIGHT_MODES and math.prod(full) > MOST_PIXELS:
+                raise ValueError(f"it has {math.prod(full) / 1e6:.0f} million pixels; save it smaller, or as JPEG")
+            opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # a JPEG is decoded at a fraction of its size
+            wide = opened.width > opened.height
+            ImageOps.exif_transpose(opened, in_place=True)
+            full = full if wide == (opened.width > opened.height) else full[::-1]
+            picture = _in_rgb(opened)
+            picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+            picture.info["full_size"] = full
+            return picture
     except Image.UnidentifiedImageError:
         raise ValueError("it is no picture of a kind that can be read; save it as JPEG") from None
     except Image.DecompressionBombError as error:
@@ -140,13 +152,19 @@ def _in_rgb(picture: Image.Image) -> Image.Image:
     65,535 that is not exceeded, else to the largest value.
     """
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        values = np.nan_to_num(np.asarray(picture, np.float32), posinf=0, neginf=0)
+        tags, values = getattr(picture, "tag_v2", {}), np.asarray(picture)
+        if picture.mode == "I" and tags.get(ExifTags.Base.SampleFormat, (1,))[0] == 1:
+            values = values.view(np.uint32)  # Pillow knows no 32 bits without a sign
+        values = np.nan_to_num(values.astype(np.float32), posinf=0, neginf=0)
         highest, reach = float(values.max(initial=0)), 65_535.0
         if picture.mode in ("I", "F"):
             reach = next((end for end in (1.0, 255.0, 65_535.0) if highest <= end), highest)
-        elif bits := getattr(picture, "tag_v2", {}).get(258):
+        elif bits := tags.get(ExifTags.Base.BitsPerSample):
             reach = 2.0 ** bits[0] - 1
-        return Image.fromarray((values.clip(0, reach) * (255 / reach) + 0.5).astype(np.uint8)).convert("RGB")
+        values = values.clip(0, reach) * (255 / reach)
+        if tags.get(ExifTags.Base.PhotometricInterpretation) == 0:  # nought is white
+            values = 255 - values
+        return Image.fromarray((values + 0.5).astype(np.uint8)).convert("RGB")
     if picture.has_transparency_data:
         layers = picture.convert("LA" if picture.mode == "La" else "RGBA").convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert("RGB")

@@ -25,7 +25,7 @@ def chosen_photo(button: Any, path: str = "") -> tuple[str, Image.Image]:
     Raises:
         UserError: if it cannot be read.
     """
-    if button.value:
+    if button and button.value:
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder, Path(button.value[0]["name"]).name)
             copy.write_bytes(button.value[0]["content"])

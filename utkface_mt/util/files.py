@@ -81,7 +81,8 @@ def _is_about(error: OSError, folder: Path) -> bool:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG):
         return True
     refused = isinstance(error, PermissionError | NotADirectoryError | FileExistsError)
-    return refused and (error.filename is None or str(error.filename).startswith(str(folder)))
+    named, place = str(error.filename or folder), str(folder)
+    return refused and (named.startswith(place) or place.startswith(named))  # or a folder above could not be made
 
 
 def write_text(path: Path, text: str) -> None:
