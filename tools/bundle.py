@@ -1,13 +1,16 @@
 """Turns a trained row into the model that comes with the package: its weights in half precision, and what they need."""
 
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pandas as pd
 
-from utkface_mt.evaluation.calibration import AgeInterval, GenderCalibration
+from utkface_mt.data.labels import OLDEST, YOUNGEST, age_group
+from utkface_mt.evaluation.calibration import FaceInterval, GenderCalibration
 from utkface_mt.evaluation.explain import grad_cam
 from utkface_mt.evaluation.metrics import score
 from utkface_mt.experiments.derive import require_row
@@ -15,8 +18,9 @@ from utkface_mt.experiments.results import Result
 from utkface_mt.experiments.run import load_network, predict_part
 from utkface_mt.experiments.workspace import Workspace
 from utkface_mt.faces.model import PARTS
+from utkface_mt.model.age import prior
 from utkface_mt.model.network import heads_of
-from utkface_mt.model.predict import HEADS
+from utkface_mt.model.predict import HEADS, mean_answers
 from utkface_mt.model.weights import BUNDLED_MODEL
 from utkface_mt.util.backend import keras
 from utkface_mt.util.errors import UserError
@@ -35,8 +39,11 @@ def bundle(workspace: Workspace, result: Result, folder: Path = BUNDLED_MODEL) -
         Scores on the validation faces before and after rounding, a column each.
 
     Raises:
-        UserError: if the files are larger than the package should carry, or a weight has no half-precision value.
+        UserError: if the row predicts no distribution, the files are larger than the package should carry, or a weight
+            has no half-precision value.
     """
+    if result.experiment.age_head != "distribution":
+        raise UserError(f"{result.row} predicts no age distribution, from which the intervals of the model come.")
     network = load_network(workspace, result)
     before = predict_part(workspace, network, result.experiment, "validation")
     _round(network)
@@ -49,13 +56,15 @@ def bundle(workspace: Workspace, result: Result, folder: Path = BUNDLED_MODEL) -
     size = sum(file.stat().st_size for file in files.values())
     if size > LARGEST:
         raise UserError(f"The weights take {size / 1e6:.1f} MB; the package carries at most {LARGEST / 1e6:.0f} MB.")
+    share = prior(workspace.part("train")["age"].to_numpy()).round(6)
+    distributions = [_distributions(workspace, network, result, part) for part in ("calibration", "test")]
     described = {
         "row": result.row,
         "profile": result.profile,
         "seed": result.experiment.seed,
         "experiment": result.experiment.to_dict(),
         "age_scale": {"mean": age_head.mean, "deviation": age_head.deviation},
-        "interval_half_width": AgeInterval.fit(calibration).half_width,
+        **fitted_interval(*distributions, share),
         "calibration_slope": GenderCalibration.fit(calibration).slope,
         "sha256": {part: file_digest(file) for part, file in files.items()},
         "bytes": size,
@@ -63,6 +72,26 @@ def bundle(workspace: Workspace, result: Result, folder: Path = BUNDLED_MODEL) -
     write_json(folder / "model.json", described)
     _write_attribution(workspace, network, result, folder / "attribution.npz")
     return pd.DataFrame({"single precision": score(before), "half precision": score(after)})
+
+
+Distributions = tuple[np.ndarray, np.ndarray]  # of faces, `[n, 117]`, and their ages in years, `[n]`
+
+
+def fitted_interval(calibration: Distributions, test: Distributions, share: np.ndarray) -> dict[str, Any]:
+    """The interval fitted to the calibration faces, and what it gives on the test faces, as `model.json` holds them."""
+    interval = FaceInterval.fit(*calibration, share.tolist())
+    shares, ages = test
+    low, high = (ends.clip(YOUNGEST, OLDEST) for ends in interval.ends(ages, shares))
+    table = pd.DataFrame({"covered": (low <= ages) & (ages <= high), "width": high - low})
+    groups = table.groupby(age_group(pd.Series(ages)), observed=True).mean()
+    by_age = {str(group): row.round(4).to_dict() for group, row in groups.iterrows()}
+    return {"interval": asdict(interval), "interval_on_test": {"all": table.mean().round(4).to_dict(), **by_age}}
+
+
+def _distributions(workspace: Workspace, network: keras.Model, result: Result, part: str) -> Distributions:
+    rows = workspace.positions(part)
+    answers = mean_answers(network, workspace.pixels(result.experiment), rows, result.experiment.flip_average)
+    return answers["age"], workspace.faces["age"].to_numpy()[rows]
 
 
 def _write_attribution(workspace: Workspace, network: keras.Model, result: Result, path: Path) -> None:

@@ -44,7 +44,9 @@ def test_a_bundled_row_answers_as_its_rounded_network_and_fits_plain_keras(works
     from utkface_mt.experiments.derive import row_experiment
     from utkface_mt.experiments.run import predict_part, run
 
-    experiment = replace(row_experiment(workspace, "03_baseline"), flip_average=True, crop=0.05)
+    experiment = replace(
+        row_experiment(workspace, "03_baseline"), flip_average=True, crop=0.05, age_head="distribution"
+    )
     result = run(replace(workspace, folder=tmp_path / "run"), experiment, row="03_baseline")
     scores = bundle(replace(workspace, folder=tmp_path / "run"), result, tmp_path / "model")
     assert scores.loc["age_mae"].diff().abs().max() < 0.05
@@ -55,6 +57,10 @@ def test_a_bundled_row_answers_as_its_rounded_network_and_fits_plain_keras(works
     assert np.allclose(answers["age"], expected["age"], atol=1e-2)
     calibrated = model.calibration.probability(expected["probability_female"])
     assert np.allclose(answers["probability_female"], calibrated, atol=1e-3)
+    described = read_json(tmp_path / "model" / "model.json")["interval_on_test"]
+    inside = (answers["age_low"] <= faces["age"].to_numpy()) & (faces["age"].to_numpy() <= answers["age_high"])
+    assert described["all"]["covered"] == pytest.approx(inside.mean(), abs=1e-3)
+    assert described["all"]["width"] == pytest.approx((answers["age_high"] - answers["age_low"]).mean(), abs=0.05)
     size = experiment.image_size
     plain = keras.applications.MobileNetV2((size, size, 3), alpha=experiment.width, include_top=False, weights=None)
     plain.load_weights(tmp_path / "model" / "backbone.weights.h5")

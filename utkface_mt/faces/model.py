@@ -15,7 +15,7 @@ from PIL import Image
 
 from ..data.labels import GENDERS, OLDEST, YOUNGEST
 from ..data.pixels import CROP_SIZE, prepare_picture, read_picture
-from ..evaluation.calibration import AgeInterval, GenderCalibration
+from ..evaluation.calibration import AgeInterval, FaceInterval, GenderCalibration
 from ..model.age import AgeHead
 from ..model.folding import freeze_statistics
 from ..model.network import build_network, heads_of
@@ -73,7 +73,7 @@ class FaceModel:
         image_size: side of the network's pictures in pixels.
         crop: as for `prepare_picture`.
         flip_average: whether the answer to the mirror image is averaged in.
-        interval: the conformal interval of the age.
+        interval: the conformal interval of the age; for a distribution of each face's own width.
         calibration: of the gender probability; it never moves a probability across one half.
     """
 
@@ -82,7 +82,7 @@ class FaceModel:
     image_size: int
     crop: float
     flip_average: bool
-    interval: AgeInterval
+    interval: AgeInterval | FaceInterval
     calibration: GenderCalibration
     _called: SimpleNamespace = field(
         default_factory=lambda: SimpleNamespace(lock=threading.Lock(), faces=0, fast=None), init=False, compare=False
@@ -112,8 +112,7 @@ class FaceModel:
         while batch := list(itertools.islice(prepared, BATCH)):
             outputs = self._outputs(np.stack(batch))
             ages = self.age_head.years(outputs["age"])
-            low = np.maximum(ages - self.interval.half_width, YOUNGEST)
-            high = np.minimum(ages + self.interval.half_width, OLDEST)
+            low, high = (ends.clip(YOUNGEST, OLDEST) for ends in self.interval.ends(ages, outputs["age"]))
             female = self.calibration.probability(outputs["gender"][:, 0])
             genders = [GENDERS[int(probability >= 0.5)] for probability in female]
             answers += map(Answer, ages.tolist(), low.tolist(), high.tolist(), genders, female.tolist())
@@ -192,7 +191,7 @@ def load_model(folder: Path = BUNDLED_MODEL) -> FaceModel:
         network,
         age_head,
         **{name: trained[name] for name in ("image_size", "crop", "flip_average")},
-        interval=AgeInterval(described["interval_half_width"]),
+        interval=FaceInterval(**described["interval"]),
         calibration=GenderCalibration(described["calibration_slope"]),
     )
 
