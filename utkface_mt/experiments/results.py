@@ -40,7 +40,7 @@ class Result:
         command: what makes it again.
         machine: what it ran on.
         versions: of the libraries that matter.
-        replicas: devices that shared a batch; batch size and learning rate were as many times those of `experiment`.
+        replicas: devices that shared each batch.
         training_version: `TRAINING_VERSION` when it was trained.
         row: name of its row in the table, such as `07_augmentation`, or empty for trials and sweeps.
         notebook: the notebook the row belongs to.

@@ -15,9 +15,11 @@ from ..model.age import AgeHead
 from ..model.weights import bundled_path, weights_identity
 from ..training.fit import TrainingData
 from ..training.strategy import get_strategy
+from ..training.workers import introduce, name_workers
 from ..util.errors import UserError
 from ..util.files import digest, file_digest, replacing
 from ..util.locks import join_run
+from ..util.runtime import library_versions
 from .results import ResultStore
 
 SPLIT_SEED = 0  # the split is the same for every seed of training, so that rows stay comparable
@@ -62,6 +64,7 @@ class Workspace:
     def command(self) -> str:
         """The command that makes the run again; it names files without their folders."""
         given = asdict(self.settings) | {"tensorboard": False, "studies": "", "runs": ""}  # make no difference to it
+        given |= {"strategy": "auto", "workers": "", "rank": 0}  # nor do these
         for name in ("data", "weights"):
             given[name] = given[name] and Path(given[name]).name
         default = asdict(Settings()) | {"profile": None, "data": None}
@@ -97,12 +100,11 @@ class Workspace:
         return digest(columns.to_numpy().tolist())
 
     def key(self, experiment: Experiment) -> str:
-        """The experiment's key in the store: configuration, initial weights, data, `TRAINING_VERSION`, devices."""
+        """The experiment's key in the store: configuration, initial weights, data, `TRAINING_VERSION`."""
         weights = ""
         if experiment.weights == "bundled":
             weights = file_digest(bundled_path(experiment.backbone, experiment.width))
-        spread = [self.replicas] if self.replicas > 1 else []
-        return digest([experiment.to_dict(), weights, self.data_digest, TRAINING_VERSION, *spread])
+        return digest([experiment.to_dict(), weights, self.data_digest, TRAINING_VERSION])
 
     def weights_path(self, experiment: Experiment) -> Path | None:
         """The weights file an experiment names.
@@ -126,6 +128,7 @@ def open_workspace(settings: Settings) -> Workspace:
     Raises:
         UserError: if the data or the weights cannot be used, or the folder holds results of another version.
     """
+    name_workers(settings.workers, settings.rank)
     get_strategy(settings.strategy)
     profile = settings.changed_profile()
     weights = weights_identity(settings.weights or profile.start.weights)
@@ -136,7 +139,12 @@ def open_workspace(settings: Settings) -> Workspace:
     folder = settings.runs_folder / settings.profile
     join_run(folder)
     ResultStore(folder)  # one that cannot be read is told now and not after hours of training
-    return Workspace(settings, profile, dataset, faces, start, folder)
+    workspace = Workspace(settings, profile, dataset, faces, start, folder)
+    if settings.strategy == "multiworker":
+        experiment = digest([workspace.key(start), asdict(profile)])
+        versions = {**library_versions(), "training": TRAINING_VERSION}
+        introduce({"version": versions, "data set": workspace.data_digest, "experiment": experiment})
+    return workspace
 
 
 def _parts(dataset: Dataset, faces: pd.DataFrame) -> pd.Series:

@@ -1,5 +1,6 @@
 """Fitting a network: the same code for pictures and for the features of a frozen backbone."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from ..data.augment import get_augment
-from ..data.batches import epoch_order, training_batches
+from ..data.batches import COUNTED, epoch_order, training_batches
 from ..model.age import AgeHead
 from ..model.losses import loss_weights, sample_weights, targets, task_losses
 from ..util.backend import keras
 from .checkpoint import Checkpoints
 from .guards import StopBadTraining, check_labels
 from .optimizer import plateau_callback
+from .workers import InStep, WorkerModel, shared, sharing
 
 History = list[dict[str, float]]
 
@@ -75,17 +77,24 @@ def fit(
     faces = np.concatenate([data.train, data.validation])
     check_labels(data.ages[faces], data.genders[faces], [data.files[row] for row in faces])
     age_head.start(model, data.ages[data.train])
+    cluster = sharing()
+    rank, workers = (cluster.rank, len(cluster.addresses)) if cluster else (0, 1)
+    plain, model = model, WorkerModel(model.input, model.output) if cluster else model
+    measured = {"gender": [keras.metrics.BinaryAccuracy(name="accuracy")]}
     model.compile(
         optimizer=optimizer,
         loss=task_losses(age_head),
         loss_weights=loss_weights(gender_share),
-        metrics={"gender": [keras.metrics.BinaryAccuracy(name="accuracy")]},
+        **{"weighted_metrics" if cluster else "metrics": measured},  # `WorkerModel` weighs with the faces that count
         jit_compile=False,
     )
     model.optimizer.build(model.trainable_variables)
     reducing = plateau_callback(patience) if plateau else None
-    checkpoints = Checkpoints(folder, patience, reducing)
+    checkpoints = Checkpoints(folder, patience, reducing, writes=plain if rank == 0 else None)
     start = checkpoints.restore(model)
+    together = [InStep(cluster)] if cluster else []
+    for step in together:
+        step.start(start)
     if start < epochs and not checkpoints.finished:
 
         def files_of(epoch: int, batch: int) -> list[str]:
@@ -93,13 +102,18 @@ def fit(
             return [data.files[row] for row in data.train[members]]
 
         expected = targets(data.ages[data.validation], data.genders[data.validation], age_head)
-        even = {name: np.ones(len(data.validation), np.float32) for name in expected}
-        validation = training_batches(data.source, data.validation, expected, even, batch_size=64, epochs=1, seed=0)
+        names = [*expected, *([COUNTED] if cluster else [])]
+        even = {name: np.ones(len(data.validation), np.float32) for name in names}
+        share = {"rank": rank, "workers": workers}
+        validation = training_batches(
+            data.source, data.validation, expected, even, batch_size=64, epochs=1, seed=0, **share
+        )
+        counted = {COUNTED: np.ones(len(data.train), np.float32)} if cluster else {}
         batches = training_batches(
             data.source,
             data.train,
             targets(data.ages[data.train], data.genders[data.train], age_head),
-            sample_weights(data.genders[data.train], weights),
+            {**sample_weights(data.genders[data.train], weights), **counted},
             batch_size=batch_size,
             epochs=epochs,
             seed=seed,
@@ -107,16 +121,20 @@ def fit(
             augment=get_augment(augment),
             first_size=first_size,
             first_epochs=first_epochs,
+            **share,
         )
-        model.fit(
-            batches,
-            epochs=epochs,
-            initial_epoch=start,
-            steps_per_epoch=-(-len(data.train) // batch_size),
-            validation_data=validation,
-            callbacks=[StopBadTraining(files_of), *([reducing] if reducing else []), checkpoints, *callbacks],
-            shuffle=False,  # the batches come in their order already
-            verbose=0,
-        )
-    checkpoints.load_best(model)
+        reductions = [reducing] if reducing else []
+        with together[0].training() if together else contextlib.nullcontext():
+            model.fit(
+                shared(batches) if cluster else batches,
+                epochs=epochs,
+                initial_epoch=start,
+                steps_per_epoch=-(-len(data.train) // batch_size),
+                validation_data=shared(validation) if cluster else validation,
+                callbacks=[StopBadTraining(files_of), *reductions, checkpoints, *callbacks, *together],
+                shuffle=False,  # the batches come in their order already
+                verbose=0,
+            )
+    if rank == 0:
+        checkpoints.load_best(plain)
     return checkpoints.history

@@ -1,0 +1,312 @@
+"""One training run on several machines: who takes part, the model they share, and what they tell each other.
+
+TensorFlow's `MultiWorkerMirroredStrategy` adds up the gradients. Its coordination service notices within seconds that
+a worker is gone, and its key-value store carries the few words that the workers exchange besides: the first (rank 0)
+says what is trained and when an epoch is over, the others follow. What a step computes is what one process would.
+"""
+
+import atexit
+import contextlib
+import functools
+import itertools
+import json
+import os
+import re
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tensorflow.python.eager import context  # of the key-value store there is no public name; Keras imports it too
+
+from ..data.batches import COUNTED
+from ..util.backend import keras, tf
+from ..util.errors import UserError
+
+VARIABLE = "TF_CONFIG"  # where TensorFlow, and what starts it on a cluster, keep addresses and rank
+JOIN_SECONDS = 600  # how long workers wait for each other before they give up
+PORT_SECONDS = 15  # how long the notebook before may take to give its port back
+_orders = itertools.count()
+_runs = itertools.count()
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The workers by their addresses, HOST:PORT in the order of ranks, and which of them this process is."""
+
+    addresses: tuple[str, ...]
+    rank: int
+
+    def name(self, rank: int) -> str:
+        """A worker in words."""
+        return f"worker {rank} ({self.addresses[rank]})"
+
+
+def name_workers(workers: str, rank: int) -> None:
+    """Puts addresses (`HOST:PORT,HOST:PORT`) and rank where TensorFlow reads them; empty `workers` leave all as it is."""
+    if workers:
+        cluster = {"worker": [address.strip() for address in workers.split(",")]}
+        os.environ[VARIABLE] = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": rank}})
+
+
+def read_cluster() -> Cluster:
+    """Reads the cluster from `TF_CONFIG`, in which a `chief` comes before the `worker`s.
+
+    Raises:
+        UserError: if it is missing or makes no cluster.
+    """
+    told = os.environ.get(VARIABLE, "")
+    try:
+        jobs, task = (json.loads(told)[name] for name in ("cluster", "task"))
+        chiefs = jobs.get("chief", [])
+        addresses = (*chiefs, *jobs.get("worker", []))
+        rank = int(task["index"]) + (len(chiefs) if task["type"] == "worker" else 0)
+        ports = [int(address.rpartition(":")[2]) for address in addresses]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"Training on several workers needs --workers HOST:PORT,HOST:PORT and --rank N, or {VARIABLE} as "
+            f"TensorFlow's guides set it; {VARIABLE}={told!r} does not say who takes part."
+        ) from error
+    if len(set(addresses)) < max(2, len(addresses)) or not all(0 < port < 65536 for port in ports):
+        raise UserError(f"workers={','.join(addresses)!r} should be two or more different addresses HOST:PORT.")
+    if not 0 <= rank < len(addresses):
+        raise UserError(
+            f"rank={rank} is none of the {len(addresses)} workers; the ranks go from 0 to {len(ports) - 1}."
+        )
+    return Cluster(addresses, rank)
+
+
+def sharing() -> Cluster | None:
+    """The cluster, inside the scope of its strategy; None anywhere else."""
+    shared = isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy)
+    return read_cluster() if shared else None
+
+
+@functools.cache
+def join_workers() -> tf.distribute.Strategy:
+    """Joins the cluster, once in a process and before TensorFlow has done anything else.
+
+    Raises:
+        UserError: if the port is taken, the first worker does not answer, or TensorFlow has worked already.
+    """
+    cluster = read_cluster()
+    if len(tf.config.list_physical_devices("GPU")) > 1:
+        raise UserError("A worker has one GPU: start one for each of them, with CUDA_VISIBLE_DEVICES=0, 1, ...")
+    port = int(cluster.addresses[cluster.rank].rpartition(":")[2])
+    if not _comes_true(lambda: _is_free(port), PORT_SECONDS):
+        raise UserError(
+            f"Port {port}, that of {cluster.name(cluster.rank)}, is taken on this machine: stop who listens there, "
+            "give this worker its own rank, or name another port in the commands of all workers."
+        )
+    host, _, leading = cluster.addresses[0].rpartition(":")
+    if cluster.rank and not _comes_true(lambda: _answers(host, int(leading)), JOIN_SECONDS):
+        raise UserError(f"{cluster.name(0)} did not answer for {JOIN_SECONDS} s; is it started, and is the port open?")
+    try:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    except RuntimeError as error:
+        raise UserError(f"Workers are joined before anything else is done: restart the kernel ({error}).") from error
+    strategy.extended.experimental_enable_get_next_as_optional = False  # all have as many batches: nobody need ask
+    if cluster.rank == 0:
+        atexit.register(lambda: tell(f"order/{next(_orders)}", ""))
+    return strategy
+
+
+def _comes_true(condition: Any, seconds: float) -> bool:
+    ends = time.monotonic() + seconds
+    while not (found := condition()) and time.monotonic() < ends:
+        time.sleep(0.5)
+    return found
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server(("", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def tell(key: str, text: str) -> None:
+    """Says something to all workers, once."""
+    context.context().set_config_key_value(f"utkface_mt/{key}", text)
+
+
+def ask(key: str, seconds: float = 0) -> str:
+    """What was or will be said under a key; waits for it, without end if `seconds` is 0."""
+    return context.context().get_config_key_value(f"utkface_mt/{key}", int(1000 * seconds))
+
+
+def order(experiment: dict[str, Any], key: str) -> None:
+    """Tells the others what is trained next; they take it from `orders`."""
+    tell(f"order/{next(_orders)}", json.dumps({"experiment": experiment, "key": key}))
+
+
+def orders() -> Iterator[dict[str, Any]]:
+    """What the first worker has trained, one after the other, until its process ends."""
+    with contextlib.suppress(tf.errors.UnavailableError):  # gone while nothing was trained: its notebook is over
+        while told := ask(f"order/{next(_orders)}"):
+            yield json.loads(told)
+
+
+def introduce(identity: dict[str, Any]) -> None:
+    """Makes sure that all workers have come and are about to do the same: called by each with what it would do.
+
+    Raises:
+        UserError: if a worker does not come, or differs in a field of `identity`.
+    """
+    cluster, problem = read_cluster(), ""
+    own = json.dumps({**identity, "workers": cluster.addresses})
+    if cluster.rank:
+        tell(f"identity/{cluster.rank}", own)
+        problem = ask("verdict")
+    else:
+        for rank in range(1, len(cluster.addresses)):
+            try:
+                told = json.loads(ask(f"identity/{rank}", JOIN_SECONDS))
+            except tf.errors.DeadlineExceededError:
+                problem += f"{cluster.name(rank)} did not come within {JOIN_SECONDS} s. "
+                break
+            differing = [name for name, value in json.loads(own).items() if told.get(name) != value]
+            if differing:
+                problem += f"{cluster.name(rank)} has another {' and another '.join(differing)} than worker 0. "
+        tell("verdict", problem)
+    if problem:
+        raise UserError(
+            f"{problem[0].upper()}{problem[1:]}Nothing was trained. Start all workers with the same command but for the rank."
+        )
+
+
+@contextlib.contextmanager
+def naming_the_lost() -> Iterator[None]:
+    """Turns TensorFlow's error about a worker that is gone into a sentence that names it."""
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
+        found = re.search(r"(?:heartbeats\):\s*)?/job:(chief|worker)/(?:replica:0/)?task:(\d+)", str(error))
+        if not found:
+            raise
+        cluster = read_cluster()
+        chiefs = len(json.loads(os.environ[VARIABLE])["cluster"].get("chief", []))
+        lost = cluster.name(int(found[2]) + (chiefs if found[1] == "worker" else 0))
+        raise UserError(
+            f"{lost[0].upper()}{lost[1:]} was lost while training. Start all workers again with the same commands: "
+            "they go on after the last finished epoch."
+        ) from error
+
+
+class InStep(keras.callbacks.Callback):
+    """Starts and ends each epoch on all workers together; to be the last callback, when the state is written."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        """Takes the cluster that trains; each worker makes one for each training."""
+        super().__init__()
+        self.cluster, self._run, self._epoch = cluster, next(_runs), 0
+
+    def start(self, epoch: int) -> None:
+        """Compares the epoch to go on with.
+
+        Raises:
+            UserError: if the first worker has found another one in its folder.
+        """
+        if self.cluster.rank == 0:
+            tell(f"{self._run}/start", str(epoch))
+        elif (first := ask(f"{self._run}/start")) != str(epoch):
+            raise UserError(
+                f"This worker would go on with epoch {epoch + 1}, worker 0 with {int(first) + 1}: do all workers share "
+                "the runs folder (--runs, on NFS or the like)?"
+            )
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Notes where the run is."""
+        self._epoch = epoch
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Waits for the first worker, and stops if it does."""
+        if self.cluster.rank == 0:
+            tell(f"{self._run}/{epoch}", "stop" if self.model.stop_training else "")
+        elif ask(f"{self._run}/{epoch}"):
+            self.model.stop_training = True
+
+    @contextlib.contextmanager
+    def training(self) -> Iterator[None]:
+        """Names a worker that is lost; frees the others when an error, such as a pruned trial's, ends the first one."""
+        try:
+            with naming_the_lost():
+                yield
+        except BaseException as error:
+            with contextlib.suppress(tf.errors.OpError):
+                if self.cluster.rank == 0:
+                    tell(f"{self._run}/{self._epoch}", "stop")
+                if not isinstance(error, Exception):  # stopped by hand, perhaps in the middle of a step
+                    context.context().report_error_to_cluster(tf.errors.CANCELLED, "A worker was interrupted")
+            raise
+
+
+def shared(batches: tf.data.Dataset) -> tf.distribute.DistributedDataset:
+    """Batches that hold this worker's share already, as its strategy wants them."""
+    return tf.distribute.get_strategy().distribute_datasets_from_function(lambda _: batches)
+
+
+class WorkerModel(keras.Model):
+    """A functional model that `fit` can train under `MultiWorkerMirroredStrategy`, each worker with its share of a batch.
+
+    Two repairs of Keras' trainer for TensorFlow (3.15.1, with TensorFlow 2.21; `tests/training/test_workers.py` fails
+    when they are no longer needed), and steps that count faces and not workers, since shares are filled with faces
+    that do not count.
+    """
+
+    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """First repair: to learn the shapes, Keras would reduce whole batches, which have no mean, over the workers."""
+        for _, _, batches in iterator or ():
+            local = self.distribute_strategy.experimental_local_results
+            data_batch = keras.tree.map_structure(lambda values: local(values)[0], next(batches))
+            break
+        super()._maybe_symbolic_build(data_batch=data_batch)
+
+    def _make_function(self, step_function: Any) -> Any:
+        """Second repair: Keras would reduce the logs of a step, which are scalars, along their first axis."""
+
+        def step(data: tuple) -> dict[str, tf.Tensor]:
+            logs = step_function(data)
+            means = tf.distribute.get_replica_context().all_reduce("MEAN", tf.stack(list(logs.values())))
+            return dict(zip(logs, tf.unstack(means), strict=True))
+
+        @tf.function(reduce_retracing=True)
+        def on_all(data: tuple) -> dict[str, tf.Tensor]:
+            logs = self.distribute_strategy.run(step, args=(data,))
+            return {name: self.distribute_strategy.experimental_local_results(value)[0] for name, value in logs.items()}
+
+        return lambda iterator: on_all(next(iterator))
+
+    def train_step(self, data: tuple) -> dict[str, tf.Tensor]:
+        """A step with this worker's share; the optimiser adds up the gradients."""
+        with tf.GradientTape() as tape:
+            loss, logs = self._look_at(*data, training=True)
+        self.optimizer.apply_gradients(
+            zip(tape.gradient(loss, self.trainable_weights), self.trainable_weights, strict=True)
+        )
+        return logs
+
+    def test_step(self, data: tuple) -> dict[str, tf.Tensor]:
+        """The same without learning."""
+        return self._look_at(*data, training=False)[1]
+
+    def _look_at(self, faces: tf.Tensor, targets: dict, weights: dict, training: bool) -> tuple[tf.Tensor, dict]:
+        """This worker's part of the loss (all parts add up to the mean over the batch), and the logs so far."""
+        answers = self(faces, training=training)
+        own = {name: weights[name] for name in targets}
+        loss = self.compute_loss(faces, targets, answers, own, training)
+        counted, size = weights[COUNTED], tf.cast(tf.shape(faces)[0], tf.float32)
+        mean = loss * self.distribute_strategy.num_replicas_in_sync * size
+        mean /= tf.maximum(tf.reduce_sum(counted), 1e-6)  # over the faces that count
+        self._loss_tracker.update_state(mean, sample_weight=tf.math.count_nonzero(counted))
+        return loss, self.compute_metrics(faces, targets, answers, dict.fromkeys(targets, tf.sign(counted)))
