@@ -280,12 +280,12 @@ class WorkerModel(keras.Model):
             means = tf.distribute.get_replica_context().all_reduce("MEAN", tf.stack(list(logs.values())))
             return dict(zip(logs, tf.unstack(means), strict=True))
 
-        @tf.function(reduce_retracing=True)
-        def on_all(data: tuple) -> dict[str, tf.Tensor]:
-            logs = self.distribute_strategy.run(step, args=(data,))
+        @tf.function
+        def on_all(batches: Iterator) -> dict[str, tf.Tensor]:
+            logs = self.distribute_strategy.run(step, args=(batches.get_next(),))
             return {name: self.distribute_strategy.experimental_local_results(value)[0] for name, value in logs.items()}
 
-        return lambda iterator: on_all(next(iterator))
+        return on_all
 
     def train_step(self, data: tuple) -> dict[str, tf.Tensor]:
         """A step with this worker's share; the optimiser adds up the gradients."""
