@@ -35,7 +35,7 @@ def test_two_workers_train_a_row_and_the_first_alone_writes(workers: str, faces_
     processes = [start(workers, rank, runs, faces_folder, "--only", "03") for rank in (0, 1)]
     first, second = (process.communicate(timeout=400)[0] for process in processes)
     assert [process.returncode for process in processes] == [0, 0], first + second
-    assert "follows worker 0" in second
+    assert "follows Worker 0" in second
     assert second.splitlines()[-1] == "The first worker's run has ended."
     rows = json.loads((runs / "sample" / "results.json").read_text())
     row = next(row for row in rows if row["experiment"] == "03_baseline")

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from utkface_mt.data.batches import share_of
-from utkface_mt.training.workers import read_cluster
+from utkface_mt.training.workers import Cluster, name_workers, read_cluster
 from utkface_mt.util.errors import UserError
 
 TOLERANCE = 1e-4  # relative, for losses and weights after four epochs: sums are taken in another order
@@ -129,6 +131,80 @@ def test_when_a_worker_is_killed_the_other_names_it_and_both_go_on_to_the_equal_
     assert len(json.loads((tmp_path / "killed" / "history.json").read_text())) == 2
     again = _answer(_start_two(tmp_path / "killed", "network")[0])
     _assert_equal(again, whole)
+
+
+PLAIN = """
+from utkface_mt.util.backend import keras, tf
+import numpy as np
+
+with tf.distribute.MultiWorkerMirroredStrategy().scope():
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+try:
+    model.fit(np.ones((4, 2)), np.ones((4, 1)), batch_size=2, verbose=0)
+except Exception as error:
+    print("REFUSED", type(error).__name__, error)
+print("KERAS", keras.__version__)
+"""
+
+
+@pytest.mark.slow
+def test_plain_keras_still_needs_the_repairs():
+    cluster = {"worker": [f"127.0.0.1:{_free_ports(1)[0]}"]}
+    environment = {**os.environ, "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}})}
+    printed = subprocess.run([sys.executable, "-c", PLAIN], capture_output=True, text=True, env=environment).stdout
+    assert "KERAS" in printed
+    assert "REFUSED" in printed, (
+        f"{printed.strip()} fits under MultiWorkerMirroredStrategy by itself: take the repairs out of WorkerModel in "
+        "utkface_mt/training/workers.py, and the paragraph about them out of docs/several_machines.md."
+    )
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken_is_told(tmp_path: Path):
+    with socket.create_server(("", 0)) as listening:
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        config = {"cluster": {"worker": [address, "127.0.0.1:1"]}, "task": {"type": "worker", "index": 0}}
+        process = _start(tmp_path, "heads", config)
+        _, errors = process.communicate(timeout=LONGEST)
+    assert process.returncode == 1
+    assert f"that of Worker 0 ({address}), is taken on this machine" in errors
+
+
+@given(st.integers(1, 40), st.integers(1, 6), st.integers(0, 10**6))
+def test_shares_have_one_size_and_the_mean_over_them_is_that_of_the_batch(faces: int, workers: int, seed: int):
+    rng = np.random.default_rng(seed)
+    batch, losses = rng.permutation(faces), rng.random(faces)
+    shares = [share_of(batch, rank, workers) for rank in range(workers)]
+    assert {len(members) for members, _ in shares} == {-(-faces // workers)}
+    means = [np.mean(losses[members] * counted) for members, counted in shares]
+    assert np.mean(means) == pytest.approx(losses.mean(), rel=1e-5)
+    counting = np.concatenate([members[counted > 0] for members, counted in shares])
+    assert sorted(counting) == list(range(faces))
+
+
+@pytest.mark.parametrize(
+    ("workers", "rank", "told"),
+    [
+        ("", 0, "needs --workers HOST:PORT,HOST:PORT and --rank N"),
+        ("a:1", 0, "two or more different addresses"),
+        ("a:1,a:1", 0, "two or more different addresses"),
+        ("a:1,b", 0, "does not say who takes part"),
+        ("a:1,b:70000", 0, "two or more different addresses"),
+        ("a:1,b:2", 2, "rank=2 is none of the 2 workers; the ranks go from 0 to 1"),
+    ],
+)
+def test_a_cluster_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, workers: str, rank: int, told: str):
+    monkeypatch.setenv("TF_CONFIG", "")
+    name_workers(workers, rank)
+    with pytest.raises(UserError, match=told):
+        read_cluster()
+
+
+def test_a_chief_comes_before_the_workers(monkeypatch: pytest.MonkeyPatch):
+    jobs = {"chief": ["a:1"], "worker": ["b:2", "c:3"]}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": jobs, "task": {"type": "worker", "index": 1}}))
+    assert read_cluster() == Cluster(("a:1", "b:2", "c:3"), 2)
 
 
 if __name__ == "__main__":

@@ -76,9 +76,11 @@ def training_batches(
         workers: how many those are.
 
     Yields:
-        (inputs float32, targets, weights).
+        (inputs float32, targets, weights); for several workers the weights have `COUNTED` among them.
     """
     wanted = (dict(targets), dict(weights))
+    if workers > 1:
+        wanted[1][COUNTED] = np.ones(len(rows), np.float32)
     labels, shares = tf.nest.flatten(wanted[0]), tf.nest.flatten(wanted[1])
     arrays = [*labels, *shares]
     kinds = [tf.as_dtype(source.dtype)] + [tf.float32] * (1 + len(arrays))

@@ -4,9 +4,9 @@ import os
 import sys
 
 from ..config import Experiment, Settings
-from ..training.workers import naming_the_lost, orders, read_cluster
-from ..util.errors import TrainingDivergedError, UserError
-from ..util.locks import is_held, left_behind, lock_path
+from ..training.workers import lost, naming_the_lost, orders, read_cluster
+from ..util.errors import TrainingDivergedError
+from ..util.locks import left_behind, lock_path
 from .run import train_with_others
 from .workspace import open_workspace
 
@@ -25,14 +25,11 @@ def follow(settings: Settings) -> int:
     cluster, lock = read_cluster(), lock_path(settings.runs_folder / settings.profile)
     if FOLLOWED in os.environ:
         if left_behind(lock):
-            raise UserError(
-                f"{cluster.name(0).capitalize()} was lost. Start all workers again with the same commands: they go on "
-                "after the last finished epoch."
-            )
-        if not is_held(lock):
+            raise lost(0)
+        if not lock.with_suffix(".json").exists():  # which says who holds it; not every shared disk has locks
             print("The first worker's run has ended.")
             return 0
-    print(f"{cluster.name(cluster.rank).capitalize()} follows {cluster.name(0)}.", flush=True)
+    print(f"{cluster.name(cluster.rank)} follows {cluster.name(0)}.", flush=True)
     with naming_the_lost():
         workspace = open_workspace(settings)
         for order in orders():

@@ -139,7 +139,7 @@ def _train(
     """Trains the whole network, or the heads alone where `_is_frozen`, and keeps the weights."""
     started = time.perf_counter()
     workspace.store.claim()
-    folder, network, source = workspace.store.place(key), None, workspace.pixels(experiment)
+    folder, source, network = workspace.store.place(key), workspace.pixels(experiment), None
     if _is_frozen(experiment):
         network = build(workspace, experiment)
         source = _features(workspace, network, experiment, source)

@@ -22,19 +22,11 @@ class Checkpoints(keras.callbacks.Callback):
     them), the plateau counters and the history so far. Best epoch and patience follow from the history.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        patience: int,
-        plateau: keras.callbacks.ReduceLROnPlateau | None = None,
-        writes: keras.Model | None = None,
-    ) -> None:
-        """Takes a folder, the epochs without a lower validation loss that are borne, and the callback of a plateau.
-
-        `writes` is the model whose weights are kept; of several workers that train together only the first has one.
-        """
+    def __init__(self, folder: Path, patience: int, plateau: keras.callbacks.ReduceLROnPlateau | None = None) -> None:
+        """Takes a folder, the epochs without a lower validation loss that are borne, and the callback of a plateau."""
         super().__init__()
-        self.folder, self.patience, self.plateau, self.writes = folder, patience, plateau, writes
+        self.folder, self.patience, self.plateau = folder, patience, plateau
+        self.kept: keras.Model | None = None  # whose weights are written; None on a worker that writes nothing
         self.best_weights = folder / "best.weights.h5"
         self.history: list[dict[str, float]] = []
         self._plateau_state: dict[str, Any] = {}
@@ -88,10 +80,10 @@ class Checkpoints(keras.callbacks.Callback):
         row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         row["seconds"] = round(time.perf_counter() - self._started, 3)
         self.history.append(row)
-        if self.writes:
+        if self.kept:
             if row["val_loss"] <= min(past["val_loss"] for past in self.history):
                 with replacing(self.best_weights) as temporary:
-                    self.writes.save_weights(temporary)
+                    self.kept.save_weights(temporary)
             self._save(epoch)
         if self.finished:
             self.model.stop_training = True

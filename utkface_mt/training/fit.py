@@ -1,6 +1,5 @@
 """Fitting a network: the same code for pictures and for the features of a frozen backbone."""
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from ..data.augment import get_augment
-from ..data.batches import COUNTED, epoch_order, training_batches
+from ..data.batches import epoch_order, training_batches
 from ..model.age import AgeHead
 from ..model.losses import loss_weights, sample_weights, targets, task_losses
 from ..util.backend import keras
 from .checkpoint import Checkpoints
 from .guards import StopBadTraining, check_labels
 from .optimizer import plateau_callback
-from .workers import InStep, WorkerModel, shared, sharing
+from .workers import InStep, WorkerModel, sharing
 
 History = list[dict[str, float]]
 
@@ -90,11 +89,11 @@ def fit(
     )
     model.optimizer.build(model.trainable_variables)
     reducing = plateau_callback(patience) if plateau else None
-    checkpoints = Checkpoints(folder, patience, reducing, writes=plain if rank == 0 else None)
+    checkpoints = Checkpoints(folder, patience, reducing)
+    checkpoints.kept = plain if rank == 0 else None
     start = checkpoints.restore(model)
-    together = [InStep(cluster)] if cluster else []
-    for step in together:
-        step.start(start)
+    together = InStep(cluster)
+    together.start(start)
     if start < epochs and not checkpoints.finished:
 
         def files_of(epoch: int, batch: int) -> list[str]:
@@ -102,18 +101,15 @@ def fit(
             return [data.files[row] for row in data.train[members]]
 
         expected = targets(data.ages[data.validation], data.genders[data.validation], age_head)
-        names = [*expected, *([COUNTED] if cluster else [])]
-        even = {name: np.ones(len(data.validation), np.float32) for name in names}
+        even = {name: np.ones(len(data.validation), np.float32) for name in expected}
         share = {"rank": rank, "workers": workers}
-        validation = training_batches(
-            data.source, data.validation, expected, even, batch_size=64, epochs=1, seed=0, **share
-        )
-        counted = {COUNTED: np.ones(len(data.train), np.float32)} if cluster else {}
+        once = {"batch_size": 64, "epochs": 1, "seed": 0}
+        validation = training_batches(data.source, data.validation, expected, even, **once, **share)
         batches = training_batches(
             data.source,
             data.train,
             targets(data.ages[data.train], data.genders[data.train], age_head),
-            {**sample_weights(data.genders[data.train], weights), **counted},
+            sample_weights(data.genders[data.train], weights),
             batch_size=batch_size,
             epochs=epochs,
             seed=seed,
@@ -123,15 +119,15 @@ def fit(
             first_epochs=first_epochs,
             **share,
         )
-        reductions = [reducing] if reducing else []
-        with together[0].training() if together else contextlib.nullcontext():
+        own = [StopBadTraining(files_of), *([reducing] if reducing else []), checkpoints]
+        with together.training():
             model.fit(
-                shared(batches) if cluster else batches,
+                together.share(batches),
                 epochs=epochs,
                 initial_epoch=start,
                 steps_per_epoch=-(-len(data.train) // batch_size),
-                validation_data=shared(validation) if cluster else validation,
-                callbacks=[StopBadTraining(files_of), *reductions, checkpoints, *callbacks, *together],
+                validation_data=together.share(validation),
+                callbacks=[*own, *callbacks, together],
                 shuffle=False,  # the batches come in their order already
                 verbose=0,
             )

@@ -14,7 +14,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,11 +40,16 @@ class Cluster:
 
     def name(self, rank: int) -> str:
         """A worker in words."""
-        return f"worker {rank} ({self.addresses[rank]})"
+        return f"Worker {rank} ({self.addresses[rank]})"
+
+    def place(self, rank: int) -> tuple[str, int]:
+        """A worker's host and port."""
+        host, _, port = self.addresses[rank].rpartition(":")
+        return host, int(port)
 
 
 def name_workers(workers: str, rank: int) -> None:
-    """Puts addresses (`HOST:PORT,HOST:PORT`) and rank where TensorFlow reads them; empty `workers` leave all as it is."""
+    """Puts addresses (`HOST:PORT,HOST:PORT`) and rank where TensorFlow reads them; empty ones leave it as it is."""
     if workers:
         cluster = {"worker": [address.strip() for address in workers.split(",")]}
         os.environ[VARIABLE] = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": rank}})
@@ -93,15 +98,14 @@ def join_workers() -> tf.distribute.Strategy:
     cluster = read_cluster()
     if len(tf.config.list_physical_devices("GPU")) > 1:
         raise UserError("A worker has one GPU: start one for each of them, with CUDA_VISIBLE_DEVICES=0, 1, ...")
-    port = int(cluster.addresses[cluster.rank].rpartition(":")[2])
-    if not _comes_true(lambda: _is_free(port), PORT_SECONDS):
+    (host, leading), (_, port) = (cluster.place(rank) for rank in (0, cluster.rank))
+    if not _opens(socket.create_server, ("", port), PORT_SECONDS):
         raise UserError(
             f"Port {port}, that of {cluster.name(cluster.rank)}, is taken on this machine: stop who listens there, "
             "give this worker its own rank, or name another port in the commands of all workers."
         )
-    host, _, leading = cluster.addresses[0].rpartition(":")
-    if cluster.rank and not _comes_true(lambda: _answers(host, int(leading)), JOIN_SECONDS):
-        raise UserError(f"{cluster.name(0)} did not answer for {JOIN_SECONDS} s; is it started, and is the port open?")
+    if cluster.rank and not _opens(socket.create_connection, (host, leading), JOIN_SECONDS):
+        raise UserError(f"{cluster.name(0)} did not answer for {JOIN_SECONDS} s: is it started, and its port open?")
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
@@ -112,27 +116,16 @@ def join_workers() -> tf.distribute.Strategy:
     return strategy
 
 
-def _comes_true(condition: Any, seconds: float) -> bool:
+def _opens(open_socket: Callable[..., socket.socket], address: tuple[str, int], seconds: float) -> bool:
+    """Whether a port can be listened at, or reached, before some seconds are over."""
     ends = time.monotonic() + seconds
-    while not (found := condition()) and time.monotonic() < ends:
+    while True:
+        with contextlib.suppress(OSError):
+            open_socket(address).close()
+            return True
+        if time.monotonic() > ends:
+            return False
         time.sleep(0.5)
-    return found
-
-
-def _is_free(port: int) -> bool:
-    try:
-        socket.create_server(("", port)).close()
-    except OSError:
-        return False
-    return True
-
-
-def _answers(host: str, port: int) -> bool:
-    try:
-        socket.create_connection((host, port), timeout=5).close()
-    except OSError:
-        return False
-    return True
 
 
 def tell(key: str, text: str) -> None:
@@ -164,9 +157,9 @@ def introduce(identity: dict[str, Any]) -> None:
         UserError: if a worker does not come, or differs in a field of `identity`.
     """
     cluster, problem = read_cluster(), ""
-    own = json.dumps({**identity, "workers": cluster.addresses})
+    own = json.loads(json.dumps({**identity, "list of workers": cluster.addresses}))
     if cluster.rank:
-        tell(f"identity/{cluster.rank}", own)
+        tell(f"identity/{cluster.rank}", json.dumps(own))
         problem = ask("verdict")
     else:
         for rank in range(1, len(cluster.addresses)):
@@ -175,14 +168,11 @@ def introduce(identity: dict[str, Any]) -> None:
             except tf.errors.DeadlineExceededError:
                 problem += f"{cluster.name(rank)} did not come within {JOIN_SECONDS} s. "
                 break
-            differing = [name for name, value in json.loads(own).items() if told.get(name) != value]
-            if differing:
+            if differing := [name for name, value in own.items() if told.get(name) != value]:
                 problem += f"{cluster.name(rank)} has another {' and another '.join(differing)} than worker 0. "
         tell("verdict", problem)
     if problem:
-        raise UserError(
-            f"{problem[0].upper()}{problem[1:]}Nothing was trained. Start all workers with the same command but for the rank."
-        )
+        raise UserError(f"{problem}Nothing was trained. Start all workers with the same command but for the rank.")
 
 
 @contextlib.contextmanager
@@ -191,25 +181,36 @@ def naming_the_lost() -> Iterator[None]:
     try:
         yield
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
-        found = re.search(r"(?:heartbeats\):\s*)?/job:(chief|worker)/(?:replica:0/)?task:(\d+)", str(error))
+        found = re.search(r"/job:(chief|worker)/(?:replica:0/)?task:(\d+)", str(error))
         if not found:
             raise
-        cluster = read_cluster()
         chiefs = len(json.loads(os.environ[VARIABLE])["cluster"].get("chief", []))
-        lost = cluster.name(int(found[2]) + (chiefs if found[1] == "worker" else 0))
-        raise UserError(
-            f"{lost[0].upper()}{lost[1:]} was lost while training. Start all workers again with the same commands: "
-            "they go on after the last finished epoch."
-        ) from error
+        raise lost(int(found[2]) + (chiefs if found[1] == "worker" else 0)) from error
+
+
+def lost(rank: int) -> UserError:
+    """What the user is told when a worker is gone."""
+    return UserError(
+        f"{read_cluster().name(rank)} was lost. Start all workers again with the same commands: they go on after the "
+        "last finished epoch."
+    )
 
 
 class InStep(keras.callbacks.Callback):
-    """Starts and ends each epoch on all workers together; to be the last callback, when the state is written."""
+    """Starts and ends each epoch on all workers together; the last callback, so that the state is written by then.
 
-    def __init__(self, cluster: Cluster) -> None:
-        """Takes the cluster that trains; each worker makes one for each training."""
+    Without a cluster it does nothing.
+    """
+
+    def __init__(self, cluster: Cluster | None) -> None:
+        """Takes the cluster that trains; each of its workers makes one for each training."""
         super().__init__()
-        self.cluster, self._run, self._epoch = cluster, next(_runs), 0
+        self.cluster, self._run, self._epoch = cluster, next(_runs) if cluster else 0, 0
+
+    def share(self, batches: tf.data.Dataset) -> tf.data.Dataset | tf.distribute.DistributedDataset:
+        """Batches that hold this worker's share already, as its strategy wants them."""
+        here = tf.distribute.get_strategy()
+        return here.distribute_datasets_from_function(lambda _: batches) if self.cluster else batches
 
     def start(self, epoch: int) -> None:
         """Compares the epoch to go on with.
@@ -217,24 +218,13 @@ class InStep(keras.callbacks.Callback):
         Raises:
             UserError: if the first worker has found another one in its folder.
         """
-        if self.cluster.rank == 0:
+        if self.cluster and self.cluster.rank == 0:
             tell(f"{self._run}/start", str(epoch))
-        elif (first := ask(f"{self._run}/start")) != str(epoch):
+        elif self.cluster and (first := ask(f"{self._run}/start")) != str(epoch):
             raise UserError(
                 f"This worker would go on with epoch {epoch + 1}, worker 0 with {int(first) + 1}: do all workers share "
                 "the runs folder (--runs, on NFS or the like)?"
             )
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        """Notes where the run is."""
-        self._epoch = epoch
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Waits for the first worker, and stops if it does."""
-        if self.cluster.rank == 0:
-            tell(f"{self._run}/{epoch}", "stop" if self.model.stop_training else "")
-        elif ask(f"{self._run}/{epoch}"):
-            self.model.stop_training = True
 
     @contextlib.contextmanager
     def training(self) -> Iterator[None]:
@@ -244,32 +234,37 @@ class InStep(keras.callbacks.Callback):
                 yield
         except BaseException as error:
             with contextlib.suppress(tf.errors.OpError):
-                if self.cluster.rank == 0:
+                if self.cluster and self.cluster.rank == 0:
                     tell(f"{self._run}/{self._epoch}", "stop")
-                if not isinstance(error, Exception):  # stopped by hand, perhaps in the middle of a step
+                if self.cluster and not isinstance(error, Exception):  # stopped by hand, perhaps within a step
                     context.context().report_error_to_cluster(tf.errors.CANCELLED, "A worker was interrupted")
             raise
 
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Notes where the run is."""
+        self._epoch = epoch
 
-def shared(batches: tf.data.Dataset) -> tf.distribute.DistributedDataset:
-    """Batches that hold this worker's share already, as its strategy wants them."""
-    return tf.distribute.get_strategy().distribute_datasets_from_function(lambda _: batches)
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Waits for the first worker, and stops if it does."""
+        if self.cluster and self.cluster.rank == 0:
+            tell(f"{self._run}/{epoch}", "stop" if self.model.stop_training else "")
+        elif self.cluster and ask(f"{self._run}/{epoch}"):
+            self.model.stop_training = True
 
 
 class WorkerModel(keras.Model):
-    """A functional model that `fit` can train under `MultiWorkerMirroredStrategy`, each worker with its share of a batch.
+    """A functional model that `fit` can train under `MultiWorkerMirroredStrategy`, each worker with its share.
 
     Two repairs of Keras' trainer for TensorFlow (3.15.1, with TensorFlow 2.21; `tests/training/test_workers.py` fails
-    when they are no longer needed), and steps that count faces and not workers, since shares are filled with faces
-    that do not count.
+    when they are no longer needed), and steps that take filling faces, which count for nothing, out of the figures.
     """
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         """First repair: to learn the shapes, Keras would reduce whole batches, which have no mean, over the workers."""
-        for _, _, batches in iterator or ():
-            local = self.distribute_strategy.experimental_local_results
-            data_batch = keras.tree.map_structure(lambda values: local(values)[0], next(batches))
-            break
+        if iterator is not None:
+            _, _, batches = next(iter(iterator))
+            here = self.distribute_strategy
+            data_batch = keras.tree.map_structure(lambda v: here.experimental_local_results(v)[0], next(batches))
         super()._maybe_symbolic_build(data_batch=data_batch)
 
     def _make_function(self, step_function: Any) -> Any:
@@ -280,20 +275,13 @@ class WorkerModel(keras.Model):
             means = tf.distribute.get_replica_context().all_reduce("MEAN", tf.stack(list(logs.values())))
             return dict(zip(logs, tf.unstack(means), strict=True))
 
-        @tf.function
-        def on_all(batches: Iterator) -> dict[str, tf.Tensor]:
-            logs = self.distribute_strategy.run(step, args=(batches.get_next(),))
-            return {name: self.distribute_strategy.experimental_local_results(value)[0] for name, value in logs.items()}
-
-        return on_all
+        return tf.function(lambda batches: self.distribute_strategy.run(step, args=(batches.get_next(),)))
 
     def train_step(self, data: tuple) -> dict[str, tf.Tensor]:
         """A step with this worker's share; the optimiser adds up the gradients."""
         with tf.GradientTape() as tape:
             loss, logs = self._look_at(*data, training=True)
-        self.optimizer.apply_gradients(
-            zip(tape.gradient(loss, self.trainable_weights), self.trainable_weights, strict=True)
-        )
+        self.optimizer.apply(tape.gradient(loss, self.trainable_weights), self.trainable_weights)
         return logs
 
     def test_step(self, data: tuple) -> dict[str, tf.Tensor]:
@@ -303,10 +291,8 @@ class WorkerModel(keras.Model):
     def _look_at(self, faces: tf.Tensor, targets: dict, weights: dict, training: bool) -> tuple[tf.Tensor, dict]:
         """This worker's part of the loss (all parts add up to the mean over the batch), and the logs so far."""
         answers = self(faces, training=training)
-        own = {name: weights[name] for name in targets}
-        loss = self.compute_loss(faces, targets, answers, own, training)
+        loss = self.compute_loss(faces, targets, answers, {name: weights[name] for name in targets}, training)
         counted, size = weights[COUNTED], tf.cast(tf.shape(faces)[0], tf.float32)
-        mean = loss * self.distribute_strategy.num_replicas_in_sync * size
-        mean /= tf.maximum(tf.reduce_sum(counted), 1e-6)  # over the faces that count
+        mean = loss * self.distribute_strategy.num_replicas_in_sync * size / tf.maximum(tf.reduce_sum(counted), 1e-6)
         self._loss_tracker.update_state(mean, sample_weight=tf.math.count_nonzero(counted))
         return loss, self.compute_metrics(faces, targets, answers, dict.fromkeys(targets, tf.sign(counted)))

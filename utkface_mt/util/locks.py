@@ -50,11 +50,6 @@ def holding(path: Path, work: str, waiting: Callable[[str], None] | None = None)
         lock.release()
 
 
-def is_held(path: Path) -> bool:
-    """Whether a process works under a lock; the lock itself is not touched, nor can it be on some shared disks."""
-    return path.with_suffix(".json").exists()
-
-
 def left_behind(path: Path) -> str:
     """Who held a lock that is free now but was not given back: its process was killed. Empty if nobody."""
     lock = _acquire(path, 0)
