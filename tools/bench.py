@@ -99,11 +99,11 @@ def _measure_training(amounts: Amounts) -> tuple[list[dict[str, Any]], dict[str,
         rows.append(_row(f"step_{size}", f"{title}, step alone", plain, steps * BATCH, step))
         rate[f"step_{size}"] = PASSES * multiply_adds * steps * BATCH / median(seconds["step"]) / 1e9
         shares[f"step_{size}"] = round(rate[f"step_{size}"] / limit, 3)
-    keeps_up = {
-        "plain": seconds["train"],
-        "ours": seconds["input"],
-    }  # of the smaller size, where the input has less time
+    keeps_up = {"plain": seconds["train"], "ours": seconds["input"]}  # at the smaller size, which leaves less time
     rows.append(_row("input_over_step", f"augmented input, {size} px", INPUT_WAY, steps * BATCH, keeps_up, 5.0))
+    what, way = f"two processes on a core each, {{}} scaling, {size} px", "one process on one core"
+    for kind, took in training.measure_scaling(size, amounts.width, 3 * steps).items():
+        rows.append(_row(f"scaling_{kind}", what.format(kind), way, 1, took, 1.6))
     return rows, {**{name: round(value, 1) for name, value in rate.items()}, "share_of_limit": shares}
 
 
@@ -112,12 +112,12 @@ def _measure_predictions(amounts: Amounts) -> list[dict[str, Any]]:
     size, epochs = amounts.image_sizes[1], training.BASELINE_EPOCHS
     baseline = training.measure_frozen_baseline(size, amounts.width, amounts.faces, amounts.turns)
     what, way = f"frozen baseline, {epochs} epochs, {size} px", "every epoch through the backbone"
-    row = _row("frozen_baseline", what, way, amounts.faces * epochs, baseline, 6.0)
-    single = training.measure_single_inference(size, amounts.width, amounts.calls, amounts.turns)
-    return [
-        row,
-        _row("single_inference", f"one picture at a time, {size} px", "model.predict", amounts.calls, single, 5.0),
-    ]
+    rows = [_row("frozen_baseline", what, way, amounts.faces * epochs, baseline, 6.0)]
+    single, what = (
+        training.measure_single_inference(size, amounts.width, amounts.calls, amounts.turns),
+        "one picture at",
+    )
+    return [*rows, _row("single_inference", f"{what} a time, {size} px", "model.predict", amounts.calls, single, 5.0)]
 
 
 def _measure_input(faces: Path, scratch: Path, amounts: Amounts) -> dict[str, Any]:

@@ -25,7 +25,7 @@ TINY = Amounts(
     growth=(320, 400),
 )
 PROMISED = {"train_64", "step_64", "train_32", "step_32", "frozen_baseline", "input_over_step", "cached_input"}
-PROMISED |= {"single_inference", "index_seconds", "index_peak_mb", "growth_exponent"}
+PROMISED |= {"scaling_strong", "scaling_weak", "single_inference", "index_seconds", "index_peak_mb", "growth_exponent"}
 
 
 def test_ways_take_turns_and_the_first_turn_does_not_count():
