@@ -8,18 +8,24 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 # What users give goes to the recipes as it is, through the environment: it may hold spaces, `$` and quotes.
-GIVEN  := PROFILE DATA WEIGHTS LIMIT ROW SEED
+GIVEN  := PROFILE DATA WEIGHTS LIMIT ROW SEED N
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 PROFILED := $${PROFILE:+--profile "$$PROFILE"}
+RUN      := $(BIN)/python -m utkface_mt run $(PROFILED) $${DATA:+--data "$$DATA"} \
+	$${WEIGHTS:+--weights "$$WEIGHTS"} $${LIMIT:+--limit "$$LIMIT"} $(ARGS)
 FACES    := --data "$$DATA" $${WEIGHTS:+--weights "$$WEIGHTS"} $(PROFILED)
 
-.PHONY: run test test-slow test-browser lint unit notebooks-check audit bench docs lab setup notebooks readme collect \
-	reproduce bundle margins exports backbones pretrain label-audit lock clean help
+.PHONY: run workers test test-slow test-browser lint unit notebooks-check audit bench docs lab setup notebooks readme \
+	collect reproduce bundle margins exports backbones pretrain label-audit lock clean help
 
 run: setup ## Set up, then run all notebooks (PROFILE=sample|cpu|full DATA=PATH WEIGHTS=PATH LIMIT=N)
-	$(BIN)/python -m utkface_mt run $(PROFILED) $${DATA:+--data "$$DATA"} $${WEIGHTS:+--weights "$$WEIGHTS"} \
-	    $${LIMIT:+--limit "$$LIMIT"} $(ARGS)
+	$(RUN)
+
+workers: setup ## The same with N processes on this machine that train together (N=2)
+	@all=$$(seq -s, -f '127.0.0.1:%.0f' 29500 $$((29499 + $${N:-2}))); \
+	for rank in $$(seq $$(($${N:-2} - 1))); do $(RUN) --workers "$$all" --rank $$rank & done; \
+	$(RUN) --workers "$$all" --rank 0 && wait
 
 test: setup lint unit notebooks-check ## Set up, lint, unit tests, nbval over the committed notebooks
 

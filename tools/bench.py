@@ -107,6 +107,9 @@ def _measure_training(amounts: Amounts) -> tuple[list[dict[str, Any]], dict[str,
         shares[f"step_{size}"] = round(rate[f"step_{size}"] / limit, 3)
     keeps_up = {"plain": seconds["train"], "ours": seconds["input"]}  # of the smaller size: less time for the input
     rows.append(_row("input_over_step", f"augmented input, {size} px", INPUT_WAY, steps * BATCH, keeps_up, 5.0))
+    what, way = f"two processes on a core each, {{}} scaling, {size} px", "one process on one core"
+    for kind, took in training.measure_scaling(size, amounts.width, 3 * steps).items():
+        rows.append(_row(f"scaling_{kind}", what.format(kind), way, 1, took, 1.6))
     return rows, {**{name: round(value, 1) for name, value in rate.items()}, "share_of_limit": shares}
 
 

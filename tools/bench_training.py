@@ -1,6 +1,10 @@
 """Training and predicting: plain Keras against this package, and both against what the machine can do at most."""
 
+import json
 import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,7 +20,10 @@ from utkface_mt.model.age import AgeHead
 from utkface_mt.model.losses import loss_weights, sample_weights, targets, task_losses
 from utkface_mt.model.network import build_heads, build_network, feature_model
 from utkface_mt.model.predict import compiled, compute_features
+from utkface_mt.training.fit import TrainingData, fit
 from utkface_mt.training.optimizer import build_optimizer
+from utkface_mt.training.strategy import get_strategy
+from utkface_mt.training.workers import name_workers
 from utkface_mt.util.backend import keras, tf
 
 BATCH = 32
@@ -114,6 +121,34 @@ def measure_training(size: int, width: float, steps: int, turns: int) -> tuple[d
         "input": lambda: _exhaust(augmented(), skip=1),
     }
     return alternate(ways, turns), multiply_adds(ours)
+
+
+def measure_scaling(size: int, width: float, steps: int) -> dict[str, dict[str, list[float]]]:
+    """Seconds a face on one core, and of two processes with a core each: with the same batch, and with twice that."""
+    two, found = "127.0.0.1:29510,127.0.0.1:29511", {}
+    for name, workers, batch in (("one", "", BATCH), ("strong", two, BATCH), ("weak", two, 2 * BATCH)):
+        with tempfile.TemporaryDirectory() as folder:
+            call = f"share_training({folder!r}, {workers!r}, {width}, {size}, {steps}, {batch}, rank=%d)"
+            code = f"from {__name__} import share_training; {call}"
+            starting = [[sys.executable, "-c", code % rank] for rank in range(1 + bool(workers))]
+            processes = [subprocess.Popen(command, stdout=subprocess.PIPE) for command in starting]
+            printed = [process.communicate()[0] for process in processes]
+        found[name] = [seconds / batch for seconds in json.loads(printed[0].splitlines()[-1])]
+    return {kind: {"plain": found["one"], "ours": found[kind]} for kind in ("strong", "weak")}
+
+
+def share_training(folder: str, workers: str, width: float, size: int, steps: int, batch: int, rank: int) -> None:
+    """One of those processes: prints the seconds of its steps but the first two."""
+    os.sched_setaffinity(0, {rank})
+    name_workers(workers, rank)
+    faces, marks = Faces(batch * steps, size), []
+    clock = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: marks.append(time.perf_counter()))
+    rows = np.arange(batch * steps)
+    data = TrainingData(faces.source, rows, rows[:2], 1 + rows % 99, rows % 2, rows)
+    with get_strategy("multiworker" if workers else "auto").scope():
+        network, adam = build_network(faces.head, width=width, image_size=size), build_optimizer("adam", 1e-3)
+        fit(network, data, faces.head, adam, Path(folder), epochs=1, batch_size=batch, callbacks=[clock])
+    print(json.dumps(np.diff(marks[1:]).tolist()))
 
 
 def measure_limit(turns: int) -> dict[str, float]:

@@ -99,9 +99,11 @@ def _add_run(verbs: Any) -> None:
     run.set_defaults(verb=_run)
 
 
-def _add_settings(verb: argparse.ArgumentParser) -> None:
-    """A flag for each field of `Settings`."""
+def _add_settings(verb: argparse.ArgumentParser, without: Sequence[str] = ()) -> None:
+    """A flag for each field of `Settings`, but for some."""
     for entry in fields(Settings):
+        if entry.name in without:
+            continue
         flag = "--storage" if entry.name == "studies" else f"--{entry.name}"
         if entry.type is bool:
             verb.add_argument(flag, action="store_true", default=None, help=entry.metadata["help"])
@@ -110,7 +112,7 @@ def _add_settings(verb: argparse.ArgumentParser) -> None:
 
 
 def _settings(options: argparse.Namespace, **more: Any) -> Settings:
-    given = {entry.name: getattr(options, entry.name) for entry in fields(Settings)}
+    given = {entry.name: getattr(options, entry.name, None) for entry in fields(Settings)}
     return Settings.read(more, **{name: value for name, value in given.items() if value is not None})
 
 
@@ -128,14 +130,20 @@ def _parameter(text: str) -> tuple[str, Any]:
 def _run(options: argparse.Namespace) -> int:
     from rich.console import Console
 
+    from .experiments.follow import follow
     from .experiments.notebooks import run_notebooks
     from .experiments.report import write_report
     from .plots.evaluation import ladder_chart
     from .plots.style import use_style
+    from .training.workers import name_workers, read_cluster
 
     known = {entry.name for entry in fields(Settings)}
     parameters = dict(options.parameter)
     settings = _settings(options, **{name: value for name, value in parameters.items() if name in known})
+    if settings.strategy == "multiworker":
+        name_workers(settings.workers, settings.rank)
+        if read_cluster().rank:
+            return follow(settings)
     console = Console(highlight=False)
     folder = run_notebooks(
         settings,
@@ -159,15 +167,17 @@ def _add_search(verbs: Any) -> None:
         help="run the hyperparameter study with several workers",
         description="Runs the study of notebook 05 with any number of workers, here or on several machines.",
     )
-    _add_settings(search)
-    search.add_argument("--workers", type=int, default=1, metavar="N", help="processes to start on this machine")
+    _add_settings(search, without=("workers", "rank"))
+    search.add_argument(
+        "--workers", dest="processes", type=int, default=1, metavar="N", help="processes to start on this machine"
+    )
     search.set_defaults(verb=_search)
 
 
 def _search(options: argparse.Namespace) -> int:
     from .experiments.search_workers import search_with_workers
 
-    study = search_with_workers(_settings(options), options.workers)
+    study = search_with_workers(_settings(options), options.processes)
     print(f"Best: trial {study.best_trial.number}, validation loss {study.best_value:.4f}")
     for name, value in study.best_params.items():
         print(f"  {name:<14} {value:g}" if isinstance(value, float) else f"  {name:<14} {value}")

@@ -250,7 +250,16 @@ class Settings:
     epochs: int = _setting(0, "epochs of every row, instead of the profile's", "N")
     trials: int = _setting(0, "trials of the study, instead of the profile's", "N")
     seed: int = _setting(0, "seed of training")
-    strategy: str = _setting("auto", "one device, or all devices of this machine", None, ("auto", "mirrored"))
+    strategy: str = _setting(
+        "auto",
+        "one device, all devices of this machine, or several machines",
+        None,
+        ("auto", "mirrored", "multiworker"),
+    )
+    workers: str = _setting(
+        "", "several machines train together: their addresses, the same on all of them, or TF_CONFIG", "HOST:PORT,..."
+    )
+    rank: int = _setting(0, "which of the workers this is, from 0 on; the first one runs the notebooks", "N")
     tensorboard: bool = _setting(False, "write logs for TensorBoard into the run's folder while training")
     studies: str = _setting(
         "",
@@ -266,6 +275,8 @@ class Settings:
             value = _typed(entry.name, getattr(self, entry.name), entry.type)
             if entry.type is int and value < 0:
                 raise UserError(f"{entry.name}={value!r} should be 0 or more.")
+        if self.workers:
+            object.__setattr__(self, "strategy", "multiworker")
         if self.profile not in PROFILES:
             raise UserError(f"There is no profile {self.profile!r}; choose one of {', '.join(PROFILES)}.")
         if PROFILES[self.profile].needs_data and self.data == "sample":

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from utkface_mt.data.duplicates import cluster_faces, near_duplicate_pairs, perceptual_hashes
+from utkface_mt.data.duplicates import MOST_BITS, close_hashes, cluster_faces, near_duplicate_pairs, perceptual_hashes
 
 
 @settings(max_examples=25)
@@ -40,3 +41,37 @@ def test_identical_files_are_one_cluster(digests: list[str]):
     clusters = cluster_faces(pd.Series(digests), greys)
     for one, first in zip(digests, clusters, strict=True):
         assert all((one == two) == (first == second) for two, second in zip(digests, clusters, strict=True))
+
+
+def every_with_every(hashes: np.ndarray, block: int = 512) -> np.ndarray:
+    """What `close_hashes` finds, by comparing each hash with each other."""
+    pairs = [np.empty((0, 2), np.int64)]
+    for start in range(0, len(hashes), block):
+        near = np.bitwise_count(hashes[start : start + block, None] ^ hashes[None, start:]) <= MOST_BITS
+        first, second = np.nonzero(np.triu(near, 1))
+        pairs.append(np.stack([first, second], axis=1) + start)
+    return np.concatenate(pairs)
+
+
+def random_and_near_hashes(count: int, near: int, seed: int) -> np.ndarray:
+    """Random hashes, of which `near` are others with up to ten bits changed."""
+    rng = np.random.default_rng(seed)
+    hashes = rng.integers(0, 2**64, count, dtype=np.uint64)
+    flips = np.bitwise_or.reduce(np.uint64(1) << rng.integers(0, 64, (10, near), dtype=np.uint64), axis=0)
+    flips &= rng.integers(0, 2**64, near, dtype=np.uint64) | rng.integers(0, 2**64, near, dtype=np.uint64)
+    hashes[rng.permutation(count)[:near]] = hashes[rng.integers(0, count, near)] ^ flips
+    return hashes
+
+
+@given(st.integers(1, 120), st.integers(0, 120), st.integers(0, 10**6))
+def test_the_index_finds_every_close_pair_and_no_other(count: int, near: int, seed: int):
+    hashes = random_and_near_hashes(count, min(count, near), seed)
+    assert np.array_equal(close_hashes(hashes), every_with_every(hashes))
+
+
+@pytest.mark.slow
+def test_the_index_agrees_with_comparing_all_of_twenty_thousand_hashes():
+    hashes = random_and_near_hashes(20_000, 4_000, seed=0)
+    expected = every_with_every(hashes)
+    assert len(expected) > 1_000
+    assert np.array_equal(close_hashes(hashes), expected)

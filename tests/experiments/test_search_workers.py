@@ -9,6 +9,7 @@ import pytest
 
 from utkface_mt.config import Experiment, Settings
 from utkface_mt.experiments.results import Result
+from utkface_mt.experiments.run import result_key
 from utkface_mt.experiments.search_workers import fine_tune_study, search_with_workers
 from utkface_mt.experiments.workspace import Workspace, open_workspace
 from utkface_mt.training.search import START, suggest
@@ -23,7 +24,7 @@ def test_the_command_gives_the_study_that_the_notebook_opens(
     settings = replace(workspace.settings, epochs=1, trials=1, runs=str(tmp_path))
     opened = open_workspace(settings)
     trial = replace(opened.start, **START)
-    key = opened.key(trial)
+    key = result_key(opened, trial)
     opened.store.save_predictions(key, "validation", predictions(5.0))
     opened.store.save(Result(key, trial, "sample", [{"val_loss": 0.25}], 1.0))
     study = search_with_workers(settings, 1)

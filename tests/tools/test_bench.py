@@ -26,7 +26,7 @@ TINY = Amounts(
     photos=2,
 )
 PROMISED = {"train_64", "step_64", "train_32", "step_32", "frozen_baseline", "input_over_step", "cached_input"}
-PROMISED |= {"single_inference", "index_seconds", "index_peak_mb", "growth_exponent"}
+PROMISED |= {"scaling_strong", "scaling_weak", "single_inference", "index_seconds", "index_peak_mb", "growth_exponent"}
 PROMISED |= {"predict_photos", "predict_crops"}
 
 

@@ -57,6 +57,13 @@ def test_what_is_not_given_is_left_to_the_program(venv: Path):
     ]
 
 
+def test_workers_are_started_with_the_same_addresses(venv: Path):
+    told = arguments(venv, "workers", "N=3", "DATA=my faces")  # of the process that came last
+    assert told[:5] == ["-m", "utkface_mt", "run", "--data", "my faces"]
+    assert told[5:7] == ["--workers", "127.0.0.1:29500,127.0.0.1:29501,127.0.0.1:29502"]
+    assert told[8] in "012"
+
+
 @pytest.mark.parametrize(
     ("target", "tool"),
     [

@@ -12,6 +12,7 @@ import numpy as np
 from ..util.backend import tf
 
 AUGMENT_DRAWS = 24  # uniform numbers drawn for each face and epoch
+COUNTED = "counted"  # where several workers share batches, the name under which weights hold what `share_of` gives
 
 Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -24,6 +25,21 @@ def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
 def epoch_draws(count: int, seed: int, epoch: int) -> np.ndarray:
     """Uniform numbers for the augmentation: float32 `[count, AUGMENT_DRAWS]`, a row a face."""
     return np.random.default_rng([seed, epoch, 1]).random((count, AUGMENT_DRAWS), np.float32)
+
+
+def share_of(batch: np.ndarray, rank: int, workers: int) -> tuple[np.ndarray, np.ndarray]:
+    """The part of a batch that one of several workers trains on: each `workers`-th face from `rank` on.
+
+    Every part has the same size: one that comes out short is filled with faces that do not count.
+
+    Returns:
+        The faces, and how much each counts, float32: zero for what fills, and for all others what makes the mean over
+        the workers of the weighted means over their parts the weighted mean over `batch`.
+    """
+    own, size = batch[rank::workers], -(-len(batch) // workers)
+    counted = np.zeros(size, np.float32)
+    counted[: len(own)] = size * workers / len(batch)
+    return np.concatenate([own, batch[: size - len(own)]]), counted
 
 
 def training_batches(
@@ -39,6 +55,8 @@ def training_batches(
     augment: Augment | None = None,
     first_size: int = 0,
     first_epochs: int = 0,
+    rank: int = 0,
+    workers: int = 1,
 ) -> tf.data.Dataset:
     """One long dataset over all epochs from `start_epoch` on; an epoch has `ceil(len(rows) / batch_size)` batches.
 
@@ -54,18 +72,25 @@ def training_batches(
         augment: changes float32 pictures given their uniform draws.
         first_size: side to which pictures are shrunk in the first epochs.
         first_epochs: how many epochs those are.
+        rank: which of several workers this is; each gets its `share_of` every batch.
+        workers: how many those are.
 
     Yields:
-        (inputs float32, targets, weights).
+        (inputs float32, targets, weights); for several workers the weights have `COUNTED` among them.
     """
     wanted = (dict(targets), dict(weights))
-    arrays = tf.nest.flatten(wanted)
+    if workers > 1:
+        wanted[1][COUNTED] = np.ones(len(rows), np.float32)
+    labels, shares = tf.nest.flatten(wanted[0]), tf.nest.flatten(wanted[1])
+    arrays = [*labels, *shares]
     kinds = [tf.as_dtype(source.dtype)] + [tf.float32] * (1 + len(arrays))
     draws_of = functools.lru_cache(maxsize=2)(functools.partial(epoch_draws, len(rows), seed))  # two epochs may overlap
 
     def load(epoch: np.ndarray, members: np.ndarray) -> list[np.ndarray]:
+        members, counted = share_of(members, rank, workers)
         draws = draws_of(int(epoch))[members] if augment else np.zeros((len(members), 0), np.float32)
-        return [np.asarray(source[rows[members]]), draws, *(array[members] for array in arrays)]
+        parts = [*(array[members] for array in labels), *(array[members] * counted for array in shares)]
+        return [np.asarray(source[rows[members]]), draws, *parts]
 
     def batch(epoch: tf.Tensor, members: tf.Tensor) -> tuple:
         inputs, draws, *parts = tf.numpy_function(load, [epoch, members], kinds, stateful=False)

@@ -23,6 +23,7 @@ from ..data.dataset import open_dataset
 from ..data.pixels import open_pixels
 from ..data.split import limit_faces
 from ..model.weights import weights_identity
+from ..training.workers import name_workers
 from ..util.errors import UserError
 from ..util.files import digest, read_json, replacing, write_json
 from ..util.locks import RUNNER, await_workers, holding, left_behind, lock_path
@@ -108,8 +109,9 @@ def notebook_parameters(settings: Settings) -> dict[str, Any]:
 
 
 def _with_absolute_paths(settings: Settings) -> Settings:
-    """Kernels may run in another folder."""
-    changed = {}
+    """The settings as kernels, which may run in another folder, are given them."""
+    name_workers(settings.workers, settings.rank)  # kernels get the addresses with the environment
+    changed: dict[str, Any] = {"workers": "", "rank": 0}  # so that they find what fewer or more have trained
     if settings.data not in ("sample", "kaggle"):
         changed["data"] = str(Path(settings.data).expanduser().resolve())
     if "@" in weights_identity(settings.weights or "none"):

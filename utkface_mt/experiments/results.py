@@ -37,7 +37,7 @@ class Result:
     command: str = ""  # that makes it again
     machine: str = ""  # it ran on
     versions: dict[str, str] = field(default_factory=dict)  # of the libraries that matter
-    replicas: int = 1  # devices that shared a batch; this and the learning rate were as many times the experiment's
+    replicas: int = 1  # devices that shared each batch
     training_version: int = 0  # `TRAINING_VERSION` when it was trained
     row: str = ""  # name of its row in the table, such as `07_augmentation`; empty for trials and sweeps
     notebook: str = ""  # the row belongs to

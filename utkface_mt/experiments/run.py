@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from ..training.checkpoint import clear_states
 from ..training.fit import History, fit
 from ..training.optimizer import build_optimizer
 from ..training.strategy import get_strategy
+from ..training.workers import order, sharing
 from ..util.backend import keras
 from ..util.errors import UserError
 from ..util.files import digest, file_digest, replacing
@@ -67,12 +69,11 @@ def run(
 
 
 def result_key(workspace: Workspace, experiment: Experiment) -> str:
-    """What a result is kept by: configuration, initial weights, data, `TRAINING_VERSION`, and several devices."""
+    """What a result is kept by: configuration, initial weights, data and `TRAINING_VERSION`."""
     weights = ""
     if experiment.weights == "bundled":
         weights = file_digest(bundled_path(experiment.backbone, experiment.width))
-    spread = [workspace.replicas] if workspace.replicas > 1 else []
-    return digest([experiment.to_dict(), weights, workspace.data_digest, TRAINING_VERSION, *spread])
+    return digest([experiment.to_dict(), weights, workspace.data_digest, TRAINING_VERSION])
 
 
 def build(workspace: Workspace, experiment: Experiment) -> keras.Model:
@@ -141,57 +142,89 @@ def _result(workspace: Workspace, experiment: Experiment, key: str, history: His
 def _train(
     workspace: Workspace, experiment: Experiment, key: str, callbacks: Sequence
 ) -> tuple[keras.Model, History, float]:
-    """Trains the whole network, or the heads alone where the backbone is frozen and the pictures never change."""
+    """Trains the whole network, or the heads alone where `_is_frozen`, and keeps the weights."""
     started = time.perf_counter()
     workspace.store.claim()
-    folder = workspace.store.place(key)
-    pixels = workspace.pixels(experiment)
+    folder, source, network = workspace.store.place(key), workspace.pixels(experiment), None
+    if _is_frozen(experiment):
+        network = build(workspace, experiment)
+        source = _features(workspace, network, experiment, source)
     with get_strategy(workspace.settings.strategy).scope():
-        network, age_head = build(workspace, experiment), workspace.age_head(experiment)
-        source, model = pixels, network
-        if experiment.fine_tune == 0 and experiment.augment == "none" and not experiment.first_epochs:
-            source = _features(workspace, network, experiment, pixels)
-            model = build_heads(source.shape[1], age_head, dropout=experiment.dropout, seed=experiment.seed)
-        data = workspace.training_data(source)
-        batch_size = experiment.batch_size * workspace.replicas
-        rate = experiment.learning_rate * workspace.replicas  # in step with the batch (Goyal et al., arXiv 1706.02677)
-        steps = experiment.epochs * -(-len(data.train) // batch_size)
-        history = fit(
-            model,
-            data,
-            age_head,
-            build_optimizer(experiment.optimizer, rate, experiment.weight_decay, experiment.scheduler, steps),
-            folder / "training",
-            epochs=experiment.epochs,
-            batch_size=batch_size,
-            patience=experiment.patience,
-            plateau=experiment.scheduler == "plateau",
-            gender_share=experiment.gender_share,
-            weights=experiment.sample_weights,
-            augment=experiment.augment,
-            first_size=experiment.first_size,
-            first_epochs=experiment.first_epochs,
-            seed=experiment.seed,
-            callbacks=callbacks,
-        )
-        if model is not network:
-            copy_heads(model, network)
+        if shared := sharing():
+            order(experiment.to_dict(), key)
+        model, history = _fit(workspace, experiment, source, folder / "training", callbacks)
+    if network:
+        copy_heads(model, network)
+    elif shared:  # what a strategy of several workers has made, they can only use together
+        network = build(workspace, experiment)
+        network.load_weights(folder / "training" / "best.weights.h5")
+    else:
+        network = model
     with replacing(folder / "network.weights.h5") as temporary:
         network.save_weights(temporary)
     seconds = sum(epoch["seconds"] for epoch in history) or time.perf_counter() - started
     return network, history, round(seconds, 1)
 
 
+def train_with_others(workspace: Workspace, experiment: Experiment, key: str) -> None:
+    """Takes part, on a worker after the first, in the training that the first one has ordered."""
+    source = workspace.pixels(experiment)
+    if _is_frozen(experiment):
+        source = np.load(_features_path(workspace, experiment))
+    with get_strategy(workspace.settings.strategy).scope():
+        _fit(workspace, experiment, source, workspace.store.place(key) / "training", ())
+
+
+def _is_frozen(experiment: Experiment) -> bool:
+    """Whether the backbone never changes, nor the pictures: then its features are computed once."""
+    return experiment.fine_tune == 0 and experiment.augment == "none" and not experiment.first_epochs
+
+
+def _fit(
+    workspace: Workspace, experiment: Experiment, source: np.ndarray, folder: Path, callbacks: Sequence
+) -> tuple[keras.Model, History]:
+    """Builds what is to be trained on pictures or features, under the strategy whose scope this is, and trains it."""
+    age_head, data = workspace.age_head(experiment), workspace.training_data(source)
+    if _is_frozen(experiment):
+        model = build_heads(source.shape[1], age_head, dropout=experiment.dropout, seed=experiment.seed)
+    else:
+        model = build(workspace, experiment)
+    steps = experiment.epochs * -(-len(data.train) // experiment.batch_size)
+    rate, decay = experiment.learning_rate, experiment.weight_decay
+    return model, fit(
+        model,
+        data,
+        age_head,
+        build_optimizer(experiment.optimizer, rate, decay, experiment.scheduler, steps),
+        folder,
+        epochs=experiment.epochs,
+        batch_size=experiment.batch_size,
+        patience=experiment.patience,
+        plateau=experiment.scheduler == "plateau",
+        gender_share=experiment.gender_share,
+        weights=experiment.sample_weights,
+        augment=experiment.augment,
+        first_size=experiment.first_size,
+        first_epochs=experiment.first_epochs,
+        seed=experiment.seed,
+        callbacks=callbacks,
+    )
+
+
 def _features(workspace: Workspace, network: keras.Model, experiment: Experiment, pixels: np.ndarray) -> np.ndarray:
     """The frozen backbone's features, kept with the dataset: every experiment that shares them finds them."""
-    names = ("backbone", "width", "weights", "image_size", "crop")
-    shared = Experiment(**{name: getattr(experiment, name) for name in names})
-    path = workspace.dataset.storage / f"features-{result_key(workspace, shared)}.npy"
+    path = _features_path(workspace, experiment)
     if not path.exists():
         features = compute_features(feature_model(network), pixels)
         with replacing(path) as temporary:
             np.save(temporary, features)
     return np.load(path)
+
+
+def _features_path(workspace: Workspace, experiment: Experiment) -> Path:
+    names = ("backbone", "width", "weights", "image_size", "crop")
+    shared = Experiment(**{name: getattr(experiment, name) for name in names})
+    return workspace.dataset.storage / f"features-{result_key(workspace, shared)}.npy"
 
 
 def _tensorboard(workspace: Workspace, name: str) -> list[keras.callbacks.Callback]:

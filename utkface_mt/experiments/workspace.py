@@ -15,9 +15,11 @@ from ..model.age import AgeHead
 from ..model.weights import weights_identity
 from ..training.fit import TrainingData
 from ..training.strategy import get_strategy
+from ..training.workers import introduce, name_workers
 from ..util.errors import UserError
 from ..util.files import digest, write_table
 from ..util.locks import join_run
+from ..util.runtime import library_versions
 from .results import ResultStore
 
 SPLIT_SEED = 0  # the split is the same for every seed of training, so that rows stay comparable
@@ -53,6 +55,7 @@ class Workspace:
     def command(self) -> str:
         """The command that makes the run again; it names files without their folders."""
         given = asdict(self.settings) | {"tensorboard": False, "studies": "", "runs": ""}  # make no difference to it
+        given |= {"strategy": "auto", "workers": "", "rank": 0}  # nor do these
         for name in ("data", "weights"):
             given[name] = given[name] and Path(given[name]).name
         default = asdict(Settings()) | {"profile": None, "data": None}
@@ -109,6 +112,7 @@ def open_workspace(settings: Settings) -> Workspace:
     Raises:
         UserError: if the data or the weights cannot be used, or the folder holds results of another version.
     """
+    name_workers(settings.workers, settings.rank)
     get_strategy(settings.strategy)
     profile = settings.changed_profile()
     weights = weights_identity(settings.weights or profile.start.weights)
@@ -119,7 +123,12 @@ def open_workspace(settings: Settings) -> Workspace:
     folder = settings.runs_folder / settings.profile
     join_run(folder)
     ResultStore(folder)  # one that cannot be read is told now and not after hours of training
-    return Workspace(settings, profile, dataset, faces, start, folder)
+    workspace = Workspace(settings, profile, dataset, faces, start, folder)
+    if settings.strategy == "multiworker":
+        experiment = digest([start.to_dict(), asdict(profile)])
+        versions = {**library_versions(), "training": TRAINING_VERSION}
+        introduce({"version": versions, "data set": workspace.data_digest, "experiment": experiment})
+    return workspace
 
 
 def _parts(dataset: Dataset, faces: pd.DataFrame) -> pd.Series:

@@ -2,10 +2,28 @@
 
 from pathlib import Path
 
-from ..util.backend import keras
+from ..util.backend import keras, tf
 from .age import AgeHead
 from .backbones import build_backbone, get_backbone
 from .folding import freeze_statistics
+
+
+class Dropout(keras.layers.Dropout):
+    """Keras' layer, except that several workers that share a batch drop from each face what one process would.
+
+    The faces of a worker are those that `utkface_mt.data.batches.share_of` gives it. The name is that of Keras' class,
+    since weights files name layers so.
+    """
+
+    def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
+        """Drops some of `inputs` `[n, features]` while training."""
+        here = tf.distribute.get_replica_context()
+        shared = isinstance(tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy)
+        if not (training and here and shared):
+            return super().call(inputs, training=training)
+        workers = here.num_replicas_in_sync
+        whole = tf.ones((tf.shape(inputs)[0] * workers, inputs.shape[1]))
+        return inputs * super().call(whole, training=True)[here.replica_id_in_sync_group :: workers]
 
 
 def build_network(
@@ -84,6 +102,6 @@ def feature_model(network: keras.Model) -> keras.Model:
 
 
 def _heads(features: keras.KerasTensor, age_head: AgeHead, dropout: float, seed: int) -> dict[str, keras.KerasTensor]:
-    dropped = keras.layers.Dropout(dropout, seed=seed, name="dropout")(features)
+    dropped = Dropout(dropout, seed=seed, name="dropout")(features)
     gender = keras.layers.Dense(1, activation="sigmoid", name="gender")(dropped)
     return {"age": age_head.layer()(dropped), "gender": gender}

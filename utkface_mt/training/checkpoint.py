@@ -26,6 +26,7 @@ class Checkpoints(keras.callbacks.Callback):
         """Takes a folder, the epochs without a lower validation loss that are borne, and the callback of a plateau."""
         super().__init__()
         self.folder, self.patience, self.plateau = folder, patience, plateau
+        self.kept: keras.Model | None = None  # whose weights are written; None on a worker that writes nothing
         self.best_weights = folder / "best.weights.h5"
         self.history: list[dict[str, float]] = []
         self._plateau_state: dict[str, Any] = {}
@@ -79,10 +80,11 @@ class Checkpoints(keras.callbacks.Callback):
         row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         row["seconds"] = round(time.perf_counter() - self._started, 3)
         self.history.append(row)
-        if row["val_loss"] <= min(past["val_loss"] for past in self.history):
-            with replacing(self.best_weights) as temporary:
-                self.model.save_weights(temporary)
-        self._save(epoch)
+        if self.kept:
+            if row["val_loss"] <= min(past["val_loss"] for past in self.history):
+                with replacing(self.best_weights) as temporary:
+                    self.kept.save_weights(temporary)
+            self._save(epoch)
         if self.finished:
             self.model.stop_training = True
 

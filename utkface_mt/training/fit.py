@@ -14,6 +14,7 @@ from ..util.backend import keras
 from .checkpoint import Checkpoints
 from .guards import StopBadTraining, check_labels
 from .optimizer import plateau_callback
+from .workers import InStep, WorkerModel, sharing
 
 History = list[dict[str, float]]
 
@@ -75,17 +76,24 @@ def fit(
     faces = np.concatenate([data.train, data.validation])
     check_labels(data.ages[faces], data.genders[faces], [data.files[row] for row in faces])
     age_head.start(model, data.ages[data.train])
+    cluster = sharing()
+    rank, workers = (cluster.rank, len(cluster.addresses)) if cluster else (0, 1)
+    plain, model = model, WorkerModel(model.input, model.output) if cluster else model
+    measured = {"gender": [keras.metrics.BinaryAccuracy(name="accuracy")]}
     model.compile(
         optimizer=optimizer,
         loss=task_losses(age_head),
         loss_weights=loss_weights(gender_share),
-        metrics={"gender": [keras.metrics.BinaryAccuracy(name="accuracy")]},
+        **{"weighted_metrics" if cluster else "metrics": measured},  # `WorkerModel` weighs with the faces that count
         jit_compile=False,
     )
     model.optimizer.build(model.trainable_variables)
     reducing = plateau_callback(patience) if plateau else None
     checkpoints = Checkpoints(folder, patience, reducing)
+    checkpoints.kept = plain if rank == 0 else None
     start = checkpoints.restore(model)
+    together = InStep(cluster)
+    together.start(start)
     if start < epochs and not checkpoints.finished:
 
         def files_of(epoch: int, batch: int) -> list[str]:
@@ -94,7 +102,9 @@ def fit(
 
         expected = targets(data.ages[data.validation], data.genders[data.validation], age_head)
         even = {name: np.ones(len(data.validation), np.float32) for name in expected}
-        validation = training_batches(data.source, data.validation, expected, even, batch_size=64, epochs=1, seed=0)
+        share = {"rank": rank, "workers": workers}
+        once = {"batch_size": 64, "epochs": 1, "seed": 0}
+        validation = training_batches(data.source, data.validation, expected, even, **once, **share)
         batches = training_batches(
             data.source,
             data.train,
@@ -107,16 +117,20 @@ def fit(
             augment=get_augment(augment),
             first_size=first_size,
             first_epochs=first_epochs,
+            **share,
         )
-        model.fit(
-            batches,
-            epochs=epochs,
-            initial_epoch=start,
-            steps_per_epoch=-(-len(data.train) // batch_size),
-            validation_data=validation,
-            callbacks=[StopBadTraining(files_of), *([reducing] if reducing else []), checkpoints, *callbacks],
-            shuffle=False,  # the batches come in their order already
-            verbose=0,
-        )
-    checkpoints.load_best(model)
+        own = [StopBadTraining(files_of), *([reducing] if reducing else []), checkpoints]
+        with together.training():
+            model.fit(
+                together.share(batches),
+                epochs=epochs,
+                initial_epoch=start,
+                steps_per_epoch=-(-len(data.train) // batch_size),
+                validation_data=together.share(validation),
+                callbacks=[*own, *callbacks, together],
+                shuffle=False,  # the batches come in their order already
+                verbose=0,
+            )
+    if rank == 0:
+        checkpoints.load_best(plain)
     return checkpoints.history

@@ -1,9 +1,10 @@
-"""Training on one device or on all devices of a machine."""
+"""Training on one device, on all devices of a machine, or on several machines."""
 
 from ..util.backend import tf
 from ..util.errors import UserError
+from .workers import join_workers
 
-STRATEGIES = ("auto", "mirrored")
+STRATEGIES = ("auto", "mirrored", "multiworker")
 
 
 def get_strategy(name: str) -> tf.distribute.Strategy:
@@ -12,13 +13,15 @@ def get_strategy(name: str) -> tf.distribute.Strategy:
     Args:
         name: `mirrored` copies the network to every GPU of this machine (without any, to every logical processor
             that TensorFlow was told of) and divides each batch between them; `auto` does so if there are several
-            GPUs and uses one device otherwise.
+            GPUs and uses one device otherwise; `multiworker` joins the processes that `TF_CONFIG` names.
 
     Raises:
-        UserError: if there is no strategy of that name.
+        UserError: if there is no strategy of that name, or the workers cannot be joined.
     """
     if name not in STRATEGIES:
         raise UserError(f"strategy={name!r} is unknown; choose one of {', '.join(STRATEGIES)}.")
+    if name == "multiworker":
+        return join_workers()
     gpus = tf.config.list_logical_devices("GPU")
     if name == "auto" and len(gpus) < 2:
         return tf.distribute.get_strategy()
