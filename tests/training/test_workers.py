@@ -150,9 +150,12 @@ print("KERAS", keras.__version__)
 
 @pytest.mark.slow
 def test_plain_keras_still_needs_the_repairs():
-    cluster = {"worker": [f"127.0.0.1:{_free_ports(1)[0]}"]}
-    environment = {**os.environ, "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}})}
-    printed = subprocess.run([sys.executable, "-c", PLAIN], capture_output=True, text=True, env=environment).stdout
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in _free_ports(2)]}
+    tasks = [{"type": "worker", "index": rank} for rank in (0, 1)]
+    environments = [{**os.environ, "TF_CONFIG": json.dumps({"cluster": cluster, "task": task})} for task in tasks]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    processes = [subprocess.Popen([sys.executable, "-c", PLAIN], env=one, **streams) for one in environments]
+    printed = "".join(process.communicate(timeout=300)[0] for process in processes)
     assert "KERAS" in printed
     assert "REFUSED" in printed, (
         f"{printed.strip()} fits under MultiWorkerMirroredStrategy by itself: take the repairs out of WorkerModel in "
