@@ -272,22 +272,14 @@ def _markdown(table: pd.DataFrame) -> str:
 BLOCKS: dict[str, Callable[[], str]] = {
     "ladder": lambda: ladder(short=True),
     "ladder-in-full": ladder,
-    "steps": steps,
-    "seeds": seeds,
     "measured-on": lambda: measured_on(measured.shown_profile()),
     "model-measured-on": lambda: measured_on(bundled_profile()),
-    "gender-classes": gender_classes,
-    "age-errors": age_errors,
-    "races": races,
-    "race-and-gender": race_and_gender,
-    "certainty": certainty,
-    "own-intervals": own_intervals,
-    "performance": performance,
-    "ten-million": ten_million,
-    "notebooks": notebooks,
-    "exports": exports,
-    "margins": margins,
 }
+_BY_NAME = (
+    *(steps, seeds, gender_classes, age_errors, races, race_and_gender, certainty, own_intervals),
+    *(performance, ten_million, notebooks, exports, margins),
+)
+BLOCKS |= {block.__name__.replace("_", "-"): block for block in _BY_NAME}
 
 
 def pages() -> list[Path]:
