@@ -36,9 +36,8 @@ _EDGE = 1e-6  # as the calibration clips probabilities
 def exported_graph(model: FaceModel) -> keras.Model:
     """Builds the graph of a trained model.
 
-    Returns:
-        A model from `crops`, uint8 RGB `[n, 200, 200, 3]`, to `age` in years, float32 `[n]`, and the calibrated
-        `probability_female`, float32 `[n]`.
+    It goes from `crops`, uint8 RGB `[n, 200, 200, 3]`, to `age` in years, float32 `[n]`, and the calibrated
+    `probability_female`, float32 `[n]`.
     """
     crops = keras.Input((CROP_SIZE, CROP_SIZE, 3), dtype="uint8", name=INPUT)
     pictures, views = CropsToPictures(model.image_size, model.crop, name="prepare")(crops), 1
@@ -117,11 +116,7 @@ def licence_beside(out: Path) -> Path:
 
 
 def write_graph(graph: keras.Model, to: str, folder: Path) -> Path:
-    """Writes the graph in single precision into a folder, and returns the file or folder made.
-
-    Raises:
-        UserError: if a package that this takes is not installed.
-    """
+    """Writes the graph in single precision into a folder; a `UserError` if a package that this takes is missing."""
     path = folder / f"model{SUFFIXES[to]}"
     try:
         with quietly():

@@ -95,13 +95,9 @@ class FaceModel:
         return pd.DataFrame(self.answers(pictures), columns=list(ANSWERS))
 
     def answers(self, pictures: Iterable[Image.Image | np.ndarray]) -> list[Answer]:
-        """Predicts aligned faces, cut like UTKFace's crops.
+        """Predicts aligned faces, cut like UTKFace's crops: an answer a face.
 
-        Args:
-            pictures: PIL pictures or uint8 arrays `[h, w, 3]`, square; other sizes than 200 are resized to it.
-
-        Returns:
-            An answer a face; none for no faces.
+        The pictures are PIL's or uint8 arrays `[h, w, 3]`, square; other sizes than 200 are resized to it.
 
         Raises:
             UserError: if a picture is not square, or is none.
@@ -129,11 +125,7 @@ class FaceModel:
         return self._outputs(self.prepare(picture)[None])["age"][0].astype(np.float64)
 
     def prepare(self, picture: Image.Image | np.ndarray) -> np.ndarray:
-        """An aligned face, given as for `answers`, as the network sees it: uint8 `[size, size, 3]`.
-
-        Raises:
-            UserError: if it is not square, or no picture.
-        """
+        """An aligned face as the network sees it, uint8 `[size, size, 3]`; given, and refused, as by `answers`."""
         if not isinstance(picture, Image.Image):
             if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.shape[2:] != (3,):
                 raise UserError(f"{WANTED}; one of them is {_described(picture)}.")
@@ -199,9 +191,8 @@ def load_model(folder: Path = BUNDLED_MODEL) -> FaceModel:
 def evaluate(dataset: Dataset, model: FaceModel | None = None) -> dict[str, Any]:
     """Scores a model, the bundled one by default, on labelled faces.
 
-    Returns:
-        `n`, `age_mae`, `age_rmse` in years, `gender_accuracy`, `gender_f1_weighted` as fractions; and `by_race`, the
-        same by race name.
+    They are `n`, `age_mae` and `age_rmse` in years, `gender_accuracy` and `gender_f1_weighted` as fractions; and
+    `by_race`, the same by race name.
     """
     from ..data.labels import race_name
     from ..evaluation.metrics import predictions_table, score
@@ -218,10 +209,8 @@ def evaluate(dataset: Dataset, model: FaceModel | None = None) -> dict[str, Any]
 def check_labels(dataset: Dataset, model: FaceModel | None = None) -> pd.DataFrame:
     """How suspicious a model, the bundled one by default, finds a dataset's labels; most suspicious first.
 
-    Of faces that the model was trained on it has learnt the labels, wrong ones too: it finds fewer of those.
-
-    Returns:
-        A row a face: `file`, `age`, `gender`, `race`, `cluster`, the model's answers, and what `add_suspicion` adds.
+    Of faces that the model was trained on it has learnt the labels, wrong ones too: it finds fewer of those. A row a
+    face has `file`, `age`, `gender`, `race`, `cluster`, the model's answers, and what `add_suspicion` adds.
     """
     from ..evaluation.suspicion import add_suspicion, most_suspicious_first
 

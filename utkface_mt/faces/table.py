@@ -43,13 +43,9 @@ class GrowingTable:
     """
 
     def __init__(self, target: Path, columns: list[str], options: list[Any], fresh: bool = False) -> None:
-        """Opens the table.
+        """Opens the table at a place that `check_table` accepted; the rows to come may have more columns.
 
-        Args:
-            target: as `check_table` accepted it.
-            columns: of the table; rows may have more.
-            options: what else the rows depend on.
-            fresh: whether rows of an earlier call are forgotten.
+        What was kept is found again for the same `options`, on which rows depend, unless it starts `fresh`.
         """
         self.target, self.columns = target, columns
         self.part = target.with_name(f"{target.stem}.part-{digest([columns, *options])[:8]}.csv")
