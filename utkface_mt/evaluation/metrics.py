@@ -40,11 +40,8 @@ def intervals(predictions: pd.DataFrame, seed: int = 0) -> dict[str, list[float]
 def paired_difference(first: pd.DataFrame, second: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """How much the `second` model's predictions differ from the `first` one's on the same faces: paired bootstrap.
 
-    Returns:
-        A row a metric: `difference` (second minus first), `low`, `high` (95 %).
-
-    Raises:
-        ValueError: if the files differ.
+    A row a metric has the `difference`, second minus first, and its `low` and `high` end (95 %). Tables of different
+    files are a `ValueError`.
     """
     second = second.set_index("file").reindex(first["file"]).reset_index()
     if len(first) != len(second) or second["age"].isna().any():
@@ -67,8 +64,7 @@ def predictions_table(faces: pd.DataFrame, ages: np.ndarray, probabilities: np.n
 def by_group(predictions: pd.DataFrame, groups: pd.Series | list[pd.Series]) -> pd.DataFrame:
     """Every score of predictions, a table as for `intervals`, within groups: one or more series aligned with it.
 
-    Returns:
-        A row a group: `n`, the scores, and `NAME_low`, `NAME_high` for the age error and the gender accuracy.
+    A row a group has `n`, the scores, and `NAME_low`, `NAME_high` for the age error and the gender accuracy.
     """
 
     def row(members: pd.DataFrame) -> pd.Series:

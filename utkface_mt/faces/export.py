@@ -74,7 +74,7 @@ class CropsToPictures(keras.layers.Layer):
 
 
 def export_model(to: str, out: Path, precision: str = "float32", folder: Path = BUNDLED_MODEL) -> Path:
-    """Writes a model for another runtime.
+    """Writes a model for another runtime, as the graph of `exported_graph`, and the licence of its weights beside it.
 
     Args:
         to: `litert`, `onnx` or `saved-model`.
@@ -82,9 +82,6 @@ def export_model(to: str, out: Path, precision: str = "float32", folder: Path = 
         precision: `float32`; `float16`, half the size; or `int8`, in which all convolutions but the first three
             work with integers, scaled by ranges that were measured on training faces.
         folder: where the model lies; the bundled one by default.
-
-    Returns:
-        `out`, for a graph as `exported_graph` builds it; the licence of the weights is written beside it.
 
     Raises:
         UserError: if there is no such format or precision, a package is missing, or `out` cannot be written.

@@ -117,8 +117,7 @@ class FaceModel:
     def age_probabilities(self, picture: Image.Image | np.ndarray) -> np.ndarray:
         """The probability of each year for one aligned face: float64 `[117]`, from 0 years on.
 
-        Raises:
-            UserError: if the picture is not square, or the model's age head gives a single number.
+        A picture that is not square, or a model that answers with a single number, is a `UserError`.
         """
         if self.age_head.kind != "distribution":
             raise UserError("This model answers with a single age; only an age distribution has probabilities.")
@@ -162,8 +161,7 @@ def _described(value: Any) -> str:
 def load_model(folder: Path = BUNDLED_MODEL) -> FaceModel:
     """Loads the bundled model, or another folder with `model.json`, `backbone.weights.h5` and `heads.weights.h5`.
 
-    Raises:
-        UserError: if a file is missing or its checksum is not the one in `model.json`.
+    A file that is missing, or whose checksum is not the one in `model.json`, is a `UserError`.
     """
     if not (folder / "model.json").exists():
         raise UserError(f"There is no model in {folder}: model.json is missing. Install the package again.")
@@ -179,13 +177,9 @@ def load_model(folder: Path = BUNDLED_MODEL) -> FaceModel:
     network.trainable = False
     network.get_layer("backbone").load_weights(folder / "backbone.weights.h5")
     heads_of(network).load_weights(folder / "heads.weights.h5")
-    return FaceModel(
-        network,
-        age_head,
-        **{name: trained[name] for name in ("image_size", "crop", "flip_average")},
-        interval=FaceInterval(**described["interval"]),
-        calibration=GenderCalibration(described["calibration_slope"]),
-    )
+    views = {name: trained[name] for name in ("image_size", "crop", "flip_average")}
+    interval, calibration = FaceInterval(**described["interval"]), GenderCalibration(described["calibration_slope"])
+    return FaceModel(network, age_head, **views, interval=interval, calibration=calibration)
 
 
 def evaluate(dataset: Dataset, model: FaceModel | None = None) -> dict[str, Any]:

@@ -34,11 +34,7 @@ _FIRST_CONVOLUTIONS = 3
 
 
 def required_ranges(to: str, folder: Path) -> dict[str, Any]:
-    """The ranges that int8 needs, as `make exports` wrote them.
-
-    Raises:
-        UserError: if they were not measured, or for other weights.
-    """
+    """The ranges that int8 needs, as `make exports` wrote them; a `UserError` if there are none for these weights."""
     path = folder / f"ranges-{to}.json"
     measured = read_json(path) if path.exists() else {}
     if measured.get("weights") != weights_of(folder):

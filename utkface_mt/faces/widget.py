@@ -10,13 +10,10 @@ from .read import read_photo
 
 
 def chosen_photo(button: Any, path: str = "") -> tuple[str, Image.Image]:
-    """What the photo to look at is called, and the picture, upright.
+    """What the photo to look at is called, and the picture, upright; a `UserError` if it cannot be read.
 
     It is what was uploaded by the `button`, an `ipywidgets.FileUpload`, else the one at `path`, else NASA's of the
     astronaut Eileen Collins, which is in the public domain and comes with scikit-image; nothing is downloaded.
-
-    Raises:
-        UserError: if it cannot be read.
     """
     if button and button.value:
         with tempfile.TemporaryDirectory() as folder:

@@ -24,10 +24,8 @@ def weights_identity(weights: str) -> str:
     """Turns what the user named into what an experiment records.
 
     Of `imagenet`, `bundled` and `none` that is the name itself; of the path of a `.weights.h5` file its name and the
-    start of its SHA-256: no path, so that results can be shared.
-
-    Raises:
-        UserError: if the file does not exist, has another ending, or holds more than numbers.
+    start of its SHA-256: no path, so that results can be shared. A file that does not exist, has another ending, or
+    holds more than numbers is a `UserError`.
     """
     if weights in NAMED:
         return weights
