@@ -59,7 +59,8 @@ def measure_ranges(model: FaceModel, crops: np.ndarray, folder: Path = BUNDLED_M
         lite, onnx = (write_graph(exported_graph(model), to, Path(temporary)) for to in ("litert", "onnx"))
         batches = {"serving_default": [{INPUT: crop[None]} for crop in crops]}
         found = litert_quantizer(lite, "int8").calibrate(batches, num_threads=os.cpu_count() or 1)
-        quantize_onnx(onnx, onnx.with_name("int8.onnx"), cache := Path(temporary, "ranges.json"), crops)
+        cache = Path(temporary, "ranges.json")
+        quantize_onnx(onnx, onnx.with_name("int8.onnx"), cache, crops)
         reach = {name: {end: np.asarray(of[end]).tolist() for end in of} for name, of in found.items()}
         ranges = {"litert": reach, "onnx": read_json(cache)}
     for to, measured in ranges.items():

@@ -75,11 +75,12 @@ def lower(to: str, precision: str, path: Path, ranges: dict[str, Any]) -> Path:
 def quietly() -> Iterator[None]:
     """Keeps what converters write past Python off the screen: progress bars, hints for their developers."""
     with warnings.catch_warnings(action="ignore"), stderr_to(os.devnull):
+        before = logging.root.manager.disable
         logging.disable(logging.WARNING)
         try:
             yield
         finally:
-            logging.disable(logging.NOTSET)
+            logging.disable(before)
 
 
 def number_names(path: Path) -> None:

@@ -21,8 +21,7 @@ def escaped(text: str) -> str:
 def check_table(target: Path, columns: list[str], force: bool = False) -> None:
     """Refuses a place for a table, before hours of work, and before anything is replaced.
 
-    Raises:
-        UserError: if it is a folder or a picture, cannot be written, or, without `force`, holds something else.
+    A folder, a picture, what cannot be written, or, without `force`, what holds something else is a `UserError`.
     """
     if target.is_dir() or target.suffix.lower() in SUFFIXES:
         kind = "folder" if target.is_dir() else "picture"
