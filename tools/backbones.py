@@ -8,13 +8,11 @@ from utkface_mt.config import REFERENCE
 from utkface_mt.evaluation.cost import CANDIDATES, measure
 from utkface_mt.util.files import write_json
 
-IMAGE_SIZE = 128
-
 
 def main() -> None:
     """Measures every candidate, and writes when all are done."""
     argparse.ArgumentParser(description=__doc__).parse_args()
-    write_json(REFERENCE / "backbones.json", {name: measure(name, IMAGE_SIZE) for name in track(CANDIDATES)})
+    write_json(REFERENCE / "backbones.json", {name: measure(name, image_size=128) for name in track(CANDIDATES)})
 
 
 if __name__ == "__main__":

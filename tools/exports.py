@@ -3,6 +3,7 @@
 Renews the ranges that int8 needs, beside the bundled weights, and `reference/exports.json`.
 """
 
+import os
 import tempfile
 import timeit
 from collections.abc import Callable
@@ -20,10 +21,10 @@ from utkface_mt.evaluation.metrics import paired_difference, predictions_table, 
 from utkface_mt.experiments.workspace import Workspace
 from utkface_mt.faces.export import AGE, FEMALE, INPUT, PRECISIONS, SUFFIXES, export_model, exported_graph, write_graph
 from utkface_mt.faces.model import BATCH, FaceModel, load_model
-from utkface_mt.faces.quantise import measure_ranges, quietly
+from utkface_mt.faces.quantise import litert_quantizer, quantize_onnx, quietly, weights_of
 from utkface_mt.model.weights import BUNDLED_MODEL
 from utkface_mt.util.backend import tf
-from utkface_mt.util.files import write_json
+from utkface_mt.util.files import read_json, write_json
 from utkface_mt.util.runtime import describe_machine
 
 from .command import call, data_parser, rounded, workspace_of
@@ -37,7 +38,8 @@ Answers = dict[str, np.ndarray]
 def measure_exports(workspace: Workspace) -> dict[str, Any]:
     """Writes every file and compares it with the bundled model on the test faces: what `exports.json` holds."""
     model = load_model()
-    _measure_ranges(workspace, model)
+    train = workspace.positions("train")
+    measure_ranges(model, _crops(workspace, train[:: max(1, len(train) // CALIBRATION_FACES)]))
     faces, crops = workspace.part("test"), _crops(workspace, workspace.positions("test"))
     answers = model.predict(crops)
     own = {name: answers[name].to_numpy() for name in (AGE, FEMALE)}
@@ -51,13 +53,19 @@ def measure_exports(workspace: Workspace) -> dict[str, Any]:
     return {"machine": describe_machine(), "n_test": len(faces), "keras": score(reference), "rows": rows}
 
 
-def _measure_ranges(workspace: Workspace, model: FaceModel) -> None:
-    positions = workspace.positions("train")
-    crops = _crops(workspace, positions[:: max(1, len(positions) // CALIBRATION_FACES)])
-    with tempfile.TemporaryDirectory() as temporary:
-        for to in ("litert", "onnx"):
-            path = write_graph(exported_graph(model), to, Path(temporary))
-            measure_ranges(to, path, crops, BUNDLED_MODEL)
+def measure_ranges(model: FaceModel, crops: np.ndarray, folder: Path = BUNDLED_MODEL) -> None:
+    """Measures how far activations reach with training faces, uint8 `[n, 200, 200, 3]`, and keeps it by the weights."""
+    with tempfile.TemporaryDirectory() as temporary, quietly():
+        lite, onnx = (write_graph(exported_graph(model), to, Path(temporary)) for to in ("litert", "onnx"))
+        batches = {"serving_default": [{INPUT: crop[None]} for crop in crops]}
+        found = litert_quantizer(lite, "int8").calibrate(batches, num_threads=os.cpu_count() or 1)
+        cache = Path(temporary, "ranges.json")
+        quantize_onnx(onnx, onnx.with_name("int8.onnx"), cache, crops)
+        reach = {name: {end: np.asarray(of[end]).tolist() for end in of} for name, of in found.items()}
+        ranges = {"litert": reach, "onnx": read_json(cache)}
+    for to, measured in ranges.items():
+        described = {"faces": len(crops), "weights": weights_of(folder), "ranges": measured}
+        write_json(folder / f"ranges-{to}.json", described)
 
 
 def _crops(workspace: Workspace, positions: np.ndarray) -> np.ndarray:
@@ -73,20 +81,16 @@ def _compare(
     answers = {name: np.concatenate([batch[name] for batch in batches]).astype(np.float64) for name in own}
     table = predictions_table(faces, answers[AGE], answers[FEMALE])
     paired = paired_difference(reference, table).loc["age_mae", ["difference", "low", "high"]]
+    seconds = timeit.repeat(lambda: run(crops[:1]), number=1, repeat=TIMED_CALLS)
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     return {
         "bytes": sum(file.stat().st_size for file in files),
-        "milliseconds": round(_milliseconds(run, crops[:1]), 1),
+        "milliseconds": round(1000 * median(seconds[TIMED_CALLS // 5 :]), 1),  # after some calls to warm up
         "age_max_difference": float(np.abs(answers[AGE] - own[AGE]).max().round(4)),
         "probability_max_difference": float(np.abs(answers[FEMALE] - own[FEMALE]).max().round(6)),
         **rounded(score(table)),
         "age_mae_difference": (paired.round(4) + 0.0).tolist(),  # no minus before a zero
     }
-
-
-def _milliseconds(run: Callable[[np.ndarray], Answers], crop: np.ndarray) -> float:
-    """The median time of one call, after some to warm up."""
-    return 1000 * median(timeit.repeat(lambda: run(crop), number=1, repeat=TIMED_CALLS)[TIMED_CALLS // 5 :])
 
 
 def open_exported(path: Path) -> Callable[[np.ndarray], Answers]:

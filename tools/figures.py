@@ -11,7 +11,6 @@ from utkface_mt.data.labels import gender_name, race_name
 from utkface_mt.evaluation.calibration import AgeInterval
 from utkface_mt.evaluation.metrics import by_group
 from utkface_mt.evaluation.tables import age_error_grid
-from utkface_mt.experiments.reference import best_result, measured_predictions
 from utkface_mt.experiments.rows import ROWS
 from utkface_mt.faces.annotate import annotate
 from utkface_mt.faces.detect import find_faces
@@ -24,7 +23,7 @@ from utkface_mt.plots import evaluation, measured
 from utkface_mt.plots.style import use_style
 from utkface_mt.util.files import replacing
 
-from .readme import bundled_profile
+from .readme import best_predictions
 
 
 def draw(folder: Path | None = None) -> list[Path]:
@@ -48,10 +47,9 @@ def draw(folder: Path | None = None) -> list[Path]:
 
 def _figures() -> dict[str, Figure]:
     """How the rows scored and learnt, for whom the best one errs, and where the bundled model looks on average."""
-    best = best_result(bundled_profile())
-    test = measured_predictions(best)
+    test = best_predictions()
     groups = [race_name(test["race"]).rename("race"), gender_name(test["gender_true"]).rename("gender")]
-    width = AgeInterval.fit(measured_predictions(best, "calibration")).half_width
+    width = AgeInterval.fit(best_predictions("calibration")).half_width
     with np.load(BUNDLED_MODEL / "attribution.npz") as saved:
         heats = {f"Grad-CAM, {task}": saved[task].astype(np.float32) for task in HEADS}
         title = f"Where the network looks, on average over {saved['faces']} faces"

@@ -31,7 +31,7 @@ def usual_landmarks(workspace: Workspace) -> dict[str, Any]:
     """
     positions = workspace.positions("train")
     positions = positions[:: max(1, len(positions) // TRAIN_FACES)]
-    places = [place for _, _, place in _located(workspace, positions) if place is not None]
+    places = [place for _, _, place in _located(workspace, positions)]
     low, middle, high = np.percentile(places, [25, 50, 75], axis=0)
     return {
         "landmarks": {name: middle[i].round(1).tolist() for i, name in enumerate(LANDMARKS)},
@@ -48,8 +48,7 @@ def error_by_margin(workspace: Workspace, model: FaceModel) -> dict[str, Any]:
     have, and may have a larger error for it.
     """
     positions = workspace.positions("validation")
-    looked = _located(workspace, positions)
-    known = [(position, picture, places) for position, picture, places in looked if places is not None]
+    known = list(_located(workspace, positions))
     faces = workspace.faces.iloc[[position for position, _, _ in known]]
 
     def predictions(pictures: Iterator[Image.Image]) -> pd.DataFrame:
@@ -65,12 +64,13 @@ def error_by_margin(workspace: Workspace, model: FaceModel) -> dict[str, Any]:
     return {"faces": len(positions), "found": len(known), "as_cut": rounded(score(as_cut)), "margins": rows}
 
 
-def _located(workspace: Workspace, positions: np.ndarray) -> Iterator[tuple[int, Image.Image, np.ndarray | None]]:
-    """Position, crop and landmarks of faces: of several in a crop the one nearest to the middle, None if none."""
+def _located(workspace: Workspace, positions: np.ndarray) -> Iterator[tuple[int, Image.Image, np.ndarray]]:
+    """Position, crop and landmarks of the faces that are found: of several in a crop the one nearest to the middle."""
     for position in track(positions, "Finding faces in crops"):
         picture = read_picture(workspace.dataset.folder, workspace.faces["path"].iloc[position])
         off_centre = {sum(abs(np.add(box[:2], box[2:]) - CROP_SIZE)): place for box, place, *_ in locate(picture)}
-        yield int(position), picture, off_centre[min(off_centre)] if off_centre else None
+        if off_centre:
+            yield int(position), picture, off_centre[min(off_centre)]
 
 
 def main() -> None:
@@ -79,8 +79,7 @@ def main() -> None:
     usual = usual_landmarks(workspace)
     write_json(ALIGNMENT, usual)
     crop_landmarks.cache_clear()
-    measured = {**usual, "validation": error_by_margin(workspace, load_model())}
-    write_json(ALIGNMENT, measured)
+    write_json(ALIGNMENT, {**usual, "validation": error_by_margin(workspace, load_model())})
     print(f"Renewed {ALIGNMENT}.")
 
 

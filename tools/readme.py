@@ -86,19 +86,20 @@ def bundled_profile() -> str:
     return read_json(BUNDLED_MODEL / "model.json").get("profile", measured.PROFILE)
 
 
-def _best(part: str = "test") -> pd.DataFrame:
+def best_predictions(part: str = "test") -> pd.DataFrame:
+    """What that row answered for the faces of a part of the split."""
     return measured.measured_predictions(measured.best_result(bundled_profile()), part)
 
 
 def gender_classes() -> str:
     """scikit-learn's classification report of the best row."""
-    table = gender_report(_best())
+    table = gender_report(best_predictions())
     return _markdown(table.round(3).astype(object).where(table.notna(), "").reset_index(names=""))
 
 
 def age_errors() -> str:
     """Age error of the best row by age group and gender, in years; a negative mean error is too young an answer."""
-    table = _best()
+    table = best_predictions()
     group = age_group(table["age_true"]).rename("age group")
     error = (table["age"] - table["age_true"]).groupby(group, observed=False).mean()
     grid = age_error_grid(table).map("{:.2f}".format).add_prefix("MAE, ")
@@ -108,13 +109,13 @@ def age_errors() -> str:
 
 def races() -> str:
     """Scores of the best row by race code."""
-    table = _best()
+    table = best_predictions()
     return _markdown(_groups(table, race_name(table["race"]).rename("race")))
 
 
 def race_and_gender() -> str:
     """Scores of the best row by race code and gender."""
-    table = _best()
+    table = best_predictions()
     groups = race_name(table["race"]).astype(str) + ", " + gender_name(table["gender_true"]).astype(str)
     return _markdown(_groups(table, groups.rename("group")))
 
@@ -133,7 +134,7 @@ def _groups(table: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
 
 def certainty() -> str:
     """How far the best row's probabilities and intervals can be trusted."""
-    test, calibration = _best(), _best("calibration")
+    test, calibration = best_predictions(), best_predictions("calibration")
     interval, scaling = AgeInterval.fit(calibration), GenderCalibration.fit(calibration)
     raw, truth = test["probability_female"], test["gender_true"]
     covered = interval.covered(test)
@@ -272,22 +273,14 @@ def _markdown(table: pd.DataFrame) -> str:
 BLOCKS: dict[str, Callable[[], str]] = {
     "ladder": lambda: ladder(short=True),
     "ladder-in-full": ladder,
-    "steps": steps,
-    "seeds": seeds,
     "measured-on": lambda: measured_on(measured.shown_profile()),
     "model-measured-on": lambda: measured_on(bundled_profile()),
-    "gender-classes": gender_classes,
-    "age-errors": age_errors,
-    "races": races,
-    "race-and-gender": race_and_gender,
-    "certainty": certainty,
-    "own-intervals": own_intervals,
-    "performance": performance,
-    "ten-million": ten_million,
-    "notebooks": notebooks,
-    "exports": exports,
-    "margins": margins,
 }
+_BY_NAME = (
+    *(steps, seeds, gender_classes, age_errors, races, race_and_gender, certainty, own_intervals),
+    *(performance, ten_million, notebooks, exports, margins),
+)
+BLOCKS |= {block.__name__.replace("_", "-"): block for block in _BY_NAME}
 
 
 def pages() -> list[Path]:

@@ -4,12 +4,11 @@ Only what a verb needs is imported when it runs, so that `--help` answers at onc
 """
 
 import argparse
-import contextlib
 import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -340,6 +339,9 @@ def _add_predict(verbs: Any) -> None:
 
 def _predict(options: argparse.Namespace) -> int:
     _check_predict(options)
+    from rich.console import Console
+    from rich.progress import Progress
+
     from .faces.annotate import copy_places, write_annotated
     from .faces.detect import CONFIDENCE
     from .faces.model import load_model
@@ -361,9 +363,11 @@ def _predict(options: argparse.Namespace) -> int:
     rows = list(table.rows) if table else []
     done = {row["file"] for row in rows}
     left = [file for file in files if escaped(str(file)) not in done]
+    screens = {"disable": not sys.stderr.isatty(), "redirect_stdout": sys.stdout.isatty()}
     try:
-        with _progress_bar("Looking at photos") as progress:
-            for file, found in predict_rows(left, load_model(), options.aligned, confidence):
+        with Progress(console=Console(stderr=True), transient=True, **screens) as bar:
+            answers = predict_rows(left, load_model(), options.aligned, confidence)
+            for file, found in bar.track(answers, len(files), len(files) - len(left), description="Looking at photos"):
                 if folder:
                     write_annotated(file, found, copies[file])
                 rows += found
@@ -372,7 +376,6 @@ def _predict(options: argparse.Namespace) -> int:
                     table.add(found)
                 if options.json:
                     print(*map(json.dumps, found), sep="\n", flush=True)
-                progress(len(done), len(files))
         if table:
             table.close()
     except BaseException:
@@ -437,18 +440,3 @@ def _export(options: argparse.Namespace) -> int:
     print(f"{path}: {sum(file.stat().st_size for file in files) / 1e6:.2f} MB")
     print(f"For non-commercial research only, as UTKFace is: {licence_beside(path)} goes with it.")
     return 0
-
-
-@contextlib.contextmanager
-def _progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Shows progress on standard error while the block runs, if that is a screen; yields a function (done, total)."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -115,6 +115,18 @@ def test_the_command_writes_table_and_copies_and_says_what_is_missing(
 
 
 @pytest.mark.usefixtures("loaded")
+def test_the_bar_on_a_screen_takes_no_line_from_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    Image.new("RGB", (200, 200), "grey").save(tmp_path / "a.png")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert main(["predict", "--aligned", "--json", str(tmp_path)]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["face"] == 1
+    assert "Looking at photos" in printed.err
+
+
+@pytest.mark.usefixtures("loaded")
 def test_an_interrupted_call_keeps_its_rows_and_the_same_command_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):

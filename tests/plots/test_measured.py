@@ -11,5 +11,5 @@ def test_the_measured_ladder_and_its_differences_are_those_of_the_reference():
     names = ("06_sample_weights", "07_augmentation")
     shown = measured_differences(*names).axes[0].lines[0].get_xdata()
     assert list(shown) == [rows[name]["difference"]["age_mae"][0] for name in names]
-    figures = (measured_ladder(), measured_differences(), measured_curves("03_baseline", "05_fine_tune"))
+    figures = (measured_ladder(), measured_differences(*names), measured_curves("03_baseline", "05_fine_tune"))
     assert not any(axes.images for figure in figures for axes in figure.axes)

@@ -69,11 +69,8 @@ class FaceInterval:
     ) -> FaceInterval:
         """Takes the conformal quantile of how far labels lie outside the quantiles, in the quantiles' distance.
 
-        Args:
-            shares: the distributions of the calibration faces, `[n, 117]`.
-            ages: their labels in years, `[n]`.
-            prior: see the class.
-            coverage: the promised share, above 0 and below 1.
+        Of the calibration faces it needs the distributions `[n, 117]` and the labels in years `[n]`; the `coverage`
+        is above 0 and below 1.
         """
         low, high = cls(prior, 0.0).ends(ages, shares)
         return cls(prior, _conformal_quantile(np.maximum(low - ages, ages - high) / (high - low), coverage))

@@ -6,6 +6,7 @@ measures live.
 
 import math
 import timeit
+from collections.abc import Callable
 from statistics import median
 from typing import Any
 
@@ -18,10 +19,7 @@ from ..util.backend import keras, tf
 from ..util.runtime import describe_machine
 
 CANDIDATES = {
-    "MobileNetV2 0.35": ("mobilenet_v2", 0.35),
-    "MobileNetV2 0.5": ("mobilenet_v2", 0.5),
-    "MobileNetV2 1.0": ("mobilenet_v2", 1.0),
-    "MobileNetV2 1.4": ("mobilenet_v2", 1.4),
+    **{f"MobileNetV2 {width}": ("mobilenet_v2", width) for width in (0.35, 0.5, 1.0, 1.4)},
     **{backbone.title: (name, 1.0) for name, backbone in BACKBONES.items() if name != "mobilenet_v2"},
 }
 BATCH = 32
@@ -42,14 +40,9 @@ def multiply_adds(model: keras.Model) -> int:
 def measure(title: str, image_size: int, repeats: int = 5) -> dict[str, Any]:
     """Measures one candidate with random weights, which cost what trained ones do.
 
-    Args:
-        title: key of `CANDIDATES`.
-        image_size: side of the pictures in pixels.
-        repeats: timed batches of 32; their median counts.
-
-    Returns:
-        `parameters` (with both heads), `mega_multiply_adds`, `training_images_per_second` (all layers, normalisation
-        statistics frozen), `inference_images_per_second`, `image_size`, `machine`.
+    The `title` is a key of `CANDIDATES`; of `repeats` timed batches of 32 the median counts. It gives `parameters`
+    (with both heads), `mega_multiply_adds`, `training_images_per_second` (all layers, normalisation statistics
+    frozen), `inference_images_per_second`, `image_size` in pixels, and `machine`.
     """
     name, width = CANDIDATES[title]
     network = build_network(AgeHead(), backbone=name, width=width, image_size=image_size)
@@ -57,18 +50,16 @@ def measure(title: str, image_size: int, repeats: int = 5) -> dict[str, Any]:
     pictures = np.random.default_rng(0).uniform(0, 255, (BATCH, image_size, image_size, 3)).astype(np.float32)
     targets = {name: np.ones((BATCH, 1), np.float32) for name in ("age", "gender")}
     predict = tf.function(lambda batch: network(batch, training=False))
-    training, inference = (
-        median(timeit.repeat(step, number=1, repeat=repeats + 1)[1:])  # the first warms up, and compiles
-        for step in (
-            lambda: network.train_on_batch(pictures, targets),
-            lambda: predict(tf.constant(pictures))["age"].numpy(),
-        )
-    )
+
+    def speed(step: Callable[[], Any]) -> float:
+        seconds = timeit.repeat(step, number=1, repeat=repeats + 1)[1:]  # the first warms up, and compiles
+        return round(BATCH / median(seconds), 1)
+
     return {
         "parameters": network.count_params(),
         "mega_multiply_adds": round(multiply_adds(network) / 1e6, 1),
-        "training_images_per_second": round(BATCH / training, 1),
-        "inference_images_per_second": round(BATCH / inference, 1),
+        "training_images_per_second": speed(lambda: network.train_on_batch(pictures, targets)),
+        "inference_images_per_second": speed(lambda: predict(tf.constant(pictures))["age"].numpy()),
         "image_size": image_size,
         "machine": describe_machine(),
     }

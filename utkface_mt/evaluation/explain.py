@@ -19,16 +19,9 @@ def lime_attribution(
 ) -> np.ndarray:
     """LIME: what happens to the prediction when superpixels are greyed out (Ribeiro et al., KDD 2016).
 
-    Args:
-        network: the trained network.
-        picture: uint8 `[size, size, 3]`.
-        task: `age` (weights in years) or `gender` (in probability of female).
-        age_head: the network's.
-        samples: perturbed pictures.
-        seed: of the perturbations; the same seed gives the same explanation.
-
-    Returns:
-        float32 `[size, size]`: the weight of the superpixel each pixel belongs to.
+    For a picture, uint8 `[size, size, 3]`, it gives float32 `[size, size]`: the weight of the superpixel each pixel
+    belongs to, in years for the task `age`, in probability of female for `gender`. The `seed` is that of the
+    perturbed `samples`; the same seed gives the same explanation.
     """
     call = compiled(network)
 
@@ -54,14 +47,8 @@ def lime_attribution(
 def grad_cam(network: keras.Model, pictures: np.ndarray, task: str, age_head: AgeHead) -> np.ndarray:
     """Grad-CAM: where the last feature map raises the prediction (Selvaraju et al., ICCV 2017).
 
-    Args:
-        network: the trained network.
-        pictures: uint8 `[n, size, size, 3]`.
-        task: `age` or `gender`; for gender the log-odds of female are explained.
-        age_head: the network's.
-
-    Returns:
-        float32 `[n, size, size]`, each map between 0 and 1.
+    Of pictures, uint8 `[n, size, size, 3]`, it gives maps, float32 `[n, size, size]`, each between 0 and 1. The `task`
+    is `age` or `gender`, of which the log-odds of female are explained.
     """
     size = pictures.shape[1]
     pixels = tf.constant(pictures, tf.float32)

@@ -21,43 +21,27 @@ def gender_predicted(predictions: pd.DataFrame) -> pd.Series:
 def score(predictions: pd.DataFrame) -> dict[str, float]:
     """Scores a table of predictions.
 
-    Args:
-        predictions: with the columns `age_true`, `age`, `gender_true`, `probability_female`.
-
-    Returns:
-        `age_mae` and `age_rmse` in years; `age_within_5`, the share of faces within five years (CS@5);
-        `gender_accuracy`; `gender_f1_weighted`, the F1 of both genders weighted by their counts.
+    From the columns `age_true`, `age`, `gender_true` and `probability_female` come `age_mae` and `age_rmse` in years;
+    `age_within_5`, the share of faces within five years (CS@5); `gender_accuracy`; and `gender_f1_weighted`, the F1 of
+    both genders weighted by their counts.
     """
     return {name: float(value[0]) for name, value in _from_sums(_sums(predictions).sum(axis=0)[None]).items()}
 
 
 def intervals(predictions: pd.DataFrame, seed: int = 0) -> dict[str, list[float]]:
-    """95 % bootstrap intervals of `score`, near-duplicate clusters resampled as one.
+    """95 % bootstrap intervals of `score`, near-duplicate clusters resampled as one: both ends for each metric.
 
-    Args:
-        predictions: as for `score`, and with the column `cluster`.
-        seed: of the resampling.
-
-    Returns:
-        For each metric the lower and the upper end.
+    The table is as for `score`, with a further column `cluster`; the `seed` is that of the resampling.
     """
     sums, draws = _cluster_sums(predictions), _draws(predictions["cluster"].nunique(), seed)
     return {name: _ends(values) for name, values in _from_sums(draws @ sums).items()}
 
 
 def paired_difference(first: pd.DataFrame, second: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """How much `second` differs from `first` on the same faces, by the paired bootstrap.
+    """How much the `second` model's predictions differ from the `first` one's on the same faces: paired bootstrap.
 
-    Args:
-        first: predictions of one model.
-        second: predictions of another on the same files.
-        seed: of the resampling.
-
-    Returns:
-        A row a metric: `difference` (second minus first), `low`, `high` (95 %).
-
-    Raises:
-        ValueError: if the files differ.
+    A row a metric has the `difference`, second minus first, and its `low` and `high` end (95 %). Tables of different
+    files are a `ValueError`.
     """
     second = second.set_index("file").reindex(first["file"]).reset_index()
     if len(first) != len(second) or second["age"].isna().any():
@@ -78,24 +62,18 @@ def predictions_table(faces: pd.DataFrame, ages: np.ndarray, probabilities: np.n
 
 
 def by_group(predictions: pd.DataFrame, groups: pd.Series | list[pd.Series]) -> pd.DataFrame:
-    """Every score within groups, with intervals.
+    """Every score of predictions, a table as for `intervals`, within groups: one or more series aligned with it.
 
-    Args:
-        predictions: as for `intervals`.
-        groups: one or more series aligned with the predictions.
-
-    Returns:
-        A row a group: `n`, the scores, and `NAME_low`, `NAME_high` for the age error and the gender accuracy.
+    A row a group has `n`, the scores, and `NAME_low`, `NAME_high` for the age error and the gender accuracy.
     """
-    rows = {}
-    for key, members in predictions.groupby(groups, observed=True):
-        ends = intervals(members)
-        rows[key] = {"n": len(members), **score(members)}
+
+    def row(members: pd.DataFrame) -> pd.Series:
+        values, ends = {"n": len(members), **score(members)}, intervals(members)
         for name in ("age_mae", "gender_accuracy"):
-            rows[key] |= {f"{name}_low": ends[name][0], f"{name}_high": ends[name][1]}
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    table.index.names = [series.name for series in groups] if isinstance(groups, list) else [groups.name]
-    return table
+            values |= {f"{name}_low": ends[name][0], f"{name}_high": ends[name][1]}
+        return pd.Series(values)
+
+    return predictions.groupby(groups, observed=True)[list(predictions)].apply(row).astype({"n": int})
 
 
 def _sums(predictions: pd.DataFrame) -> np.ndarray:

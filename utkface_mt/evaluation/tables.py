@@ -9,14 +9,9 @@ from .metrics import gender_predicted
 
 def gender_report(predictions: pd.DataFrame) -> pd.DataFrame:
     """Precision, recall, F1 and support of both genders, with accuracy and averages, as scikit-learn gives them."""
-    report = classification_report(
-        predictions["gender_true"],
-        gender_predicted(predictions),
-        labels=[0, 1],
-        target_names=list(GENDERS),
-        output_dict=True,
-        zero_division=0,
-    )
+    codes = predictions["gender_true"], gender_predicted(predictions)
+    options = {"labels": [0, 1], "target_names": list(GENDERS), "zero_division": 0}
+    report = classification_report(*codes, **options, output_dict=True)
     table = pd.DataFrame(report).T
     table.loc["accuracy", ["precision", "recall"]] = float("nan")
     table.loc["accuracy", "support"] = len(predictions)

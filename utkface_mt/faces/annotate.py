@@ -21,15 +21,12 @@ INK, PAPER = "#ffffff", "#1f3a5f"
 
 
 def annotate(photo: Image.Image, rows: pd.DataFrame | Iterable[Mapping[str, Any]], scale: float = 1.0) -> Image.Image:
-    """Draws a box and a label at each face.
+    """A copy with a box at each face, and a label such as `34 (22-46) Female 97 %`: age, its 90 % interval, gender.
 
     Args:
         photo: as `open_photo` gives it.
         rows: its rows, as `describe_faces` or `predict_rows` gives them; a row without a face draws nothing.
         scale: pixels of the photo for each pixel in which the boxes are given.
-
-    Returns:
-        A copy with boxes, and labels such as `34 (22-46) Female 97 %`: age, its 90 % interval, gender.
     """
     picture = photo.copy()
     draw = ImageDraw.Draw(picture)
@@ -58,14 +55,8 @@ def label(row: pd.Series | Mapping[str, Any]) -> str:
 def copy_places(files: list[Path], paths: list[Path], folder: Path) -> dict[Path, Path]:
     """Where the annotated copies of photos go, the same at each call.
 
-    Args:
-        files: the photos.
-        paths: what the user gave; a photo found in a folder keeps its place below it.
-        folder: where to write.
-
-    Returns:
-        For each photo its copy: of the same name, with `.png` added unless it is JPEG or PNG, and a number if another
-        photo has that name.
+    Each photo gets a copy in `folder` of the same name, with `.png` added unless it is JPEG or PNG, and a number if
+    another photo has that name. One found in a folder among `paths`, which the user gave, keeps its place below it.
 
     Raises:
         UserError: if a copy would take the place of a picture that no earlier call of this wrote.

@@ -54,15 +54,12 @@ class Face:
 
 
 def find_faces(photo: Image.Image, confidence: float = CONFIDENCE, at_least: int = 0) -> list[Face]:
-    """Finds the faces in a photo and cuts them like UTKFace's crops, whichever way up they are.
+    """Finds the faces in a photo and cuts them like UTKFace's crops, whichever way up they are; the largest first.
 
     Args:
         photo: RGB, of any size. Faces narrower than about 1/80 of its longer side are not found.
         confidence: faces the detector is less sure of are left out, from 0 to 1.
         at_least: how many faces there have to be.
-
-    Returns:
-        The faces, from the largest to the smallest.
 
     Raises:
         UserError: if `photo` is no picture, there are fewer faces, or the package `mtcnn` is not installed.
@@ -128,9 +125,7 @@ def _look_again(seen: Image.Image, boxes: list) -> list[tuple[int, np.ndarray, f
 
     The detector takes a face on its head for one with the eyes at the mouth. But its last network is surer of a face
     the less it is turned: it sees each in four turns, cut narrowly and widely. Of no other thing is it sure in both.
-
-    Returns:
-        For each box the turn, as `Face` has it, float64 `[5, 2]`, and the log-odds of both cuts together.
+    Each box gets its turn, as `Face` has it, landmarks, and the log-odds of both cuts together.
     """
     corners = np.array(boxes, np.float64).reshape(-1, 2, 2)
     centres, halves = corners.mean(axis=1), (corners[:, 1] - corners[:, 0]).max(axis=1) / 2
@@ -223,13 +218,9 @@ def cut_face(photo: Image.Image, landmarks: np.ndarray, margin: float = 0.0) -> 
     The landmarks come as close as a similarity brings them, in least squares, to where they lie in UTKFace's crops
     (Umeyama, "Least-squares estimation of transformation parameters between two point patterns", PAMI 1991).
 
-    Args:
-        photo: the whole picture, RGB.
-        landmarks: float `[5, 2]`, x and y of `LANDMARKS` in the photo's pixels.
-        margin: share of the crop's side to show more at each edge than UTKFace does; negative: less.
-
-    Returns:
-        RGB, 200 x 200 pixels; what lies outside the photo is black, as it is in UTKFace.
+    The `landmarks`, float `[5, 2]`, are x and y of `LANDMARKS` in the photo's pixels; the `margin` is the share of the
+    crop's side to show more at each edge than UTKFace does, or, if negative, less. The crop is RGB, 200 x 200 pixels;
+    what lies outside the photo is black, as it is in UTKFace.
     """
     centre = CROP_SIZE / 2
     target = (crop_landmarks() - centre) / (1 + 2 * margin) + centre

@@ -36,9 +36,8 @@ _EDGE = 1e-6  # as the calibration clips probabilities
 def exported_graph(model: FaceModel) -> keras.Model:
     """Builds the graph of a trained model.
 
-    Returns:
-        A model from `crops`, uint8 RGB `[n, 200, 200, 3]`, to `age` in years, float32 `[n]`, and the calibrated
-        `probability_female`, float32 `[n]`.
+    It goes from `crops`, uint8 RGB `[n, 200, 200, 3]`, to `age` in years, float32 `[n]`, and the calibrated
+    `probability_female`, float32 `[n]`.
     """
     crops = keras.Input((CROP_SIZE, CROP_SIZE, 3), dtype="uint8", name=INPUT)
     pictures, views = CropsToPictures(model.image_size, model.crop, name="prepare")(crops), 1
@@ -75,7 +74,7 @@ class CropsToPictures(keras.layers.Layer):
 
 
 def export_model(to: str, out: Path, precision: str = "float32", folder: Path = BUNDLED_MODEL) -> Path:
-    """Writes a model for another runtime.
+    """Writes a model for another runtime, as the graph of `exported_graph`, and the licence of its weights beside it.
 
     Args:
         to: `litert`, `onnx` or `saved-model`.
@@ -83,9 +82,6 @@ def export_model(to: str, out: Path, precision: str = "float32", folder: Path = 
         precision: `float32`; `float16`, half the size; or `int8`, in which all convolutions but the first three
             work with integers, scaled by ranges that were measured on training faces.
         folder: where the model lies; the bundled one by default.
-
-    Returns:
-        `out`, for a graph as `exported_graph` builds it; the licence of the weights is written beside it.
 
     Raises:
         UserError: if there is no such format or precision, a package is missing, or `out` cannot be written.
@@ -117,11 +113,7 @@ def licence_beside(out: Path) -> Path:
 
 
 def write_graph(graph: keras.Model, to: str, folder: Path) -> Path:
-    """Writes the graph in single precision into a folder, and returns the file or folder made.
-
-    Raises:
-        UserError: if a package that this takes is not installed.
-    """
+    """Writes the graph in single precision into a folder; a `UserError` if a package that this takes is missing."""
     path = folder / f"model{SUFFIXES[to]}"
     try:
         with quietly():

@@ -95,13 +95,9 @@ class FaceModel:
         return pd.DataFrame(self.answers(pictures), columns=list(ANSWERS))
 
     def answers(self, pictures: Iterable[Image.Image | np.ndarray]) -> list[Answer]:
-        """Predicts aligned faces, cut like UTKFace's crops.
+        """Predicts aligned faces, cut like UTKFace's crops: an answer a face.
 
-        Args:
-            pictures: PIL pictures or uint8 arrays `[h, w, 3]`, square; other sizes than 200 are resized to it.
-
-        Returns:
-            An answer a face; none for no faces.
+        The pictures are PIL's or uint8 arrays `[h, w, 3]`, square; other sizes than 200 are resized to it.
 
         Raises:
             UserError: if a picture is not square, or is none.
@@ -121,19 +117,14 @@ class FaceModel:
     def age_probabilities(self, picture: Image.Image | np.ndarray) -> np.ndarray:
         """The probability of each year for one aligned face: float64 `[117]`, from 0 years on.
 
-        Raises:
-            UserError: if the picture is not square, or the model's age head gives a single number.
+        A picture that is not square, or a model that answers with a single number, is a `UserError`.
         """
         if self.age_head.kind != "distribution":
             raise UserError("This model answers with a single age; only an age distribution has probabilities.")
         return self._outputs(self.prepare(picture)[None])["age"][0].astype(np.float64)
 
     def prepare(self, picture: Image.Image | np.ndarray) -> np.ndarray:
-        """An aligned face, given as for `answers`, as the network sees it: uint8 `[size, size, 3]`.
-
-        Raises:
-            UserError: if it is not square, or no picture.
-        """
+        """An aligned face as the network sees it, uint8 `[size, size, 3]`; given, and refused, as by `answers`."""
         if not isinstance(picture, Image.Image):
             if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.shape[2:] != (3,):
                 raise UserError(f"{WANTED}; one of them is {_described(picture)}.")
@@ -170,8 +161,7 @@ def _described(value: Any) -> str:
 def load_model(folder: Path = BUNDLED_MODEL) -> FaceModel:
     """Loads the bundled model, or another folder with `model.json`, `backbone.weights.h5` and `heads.weights.h5`.
 
-    Raises:
-        UserError: if a file is missing or its checksum is not the one in `model.json`.
+    A file that is missing, or whose checksum is not the one in `model.json`, is a `UserError`.
     """
     if not (folder / "model.json").exists():
         raise UserError(f"There is no model in {folder}: model.json is missing. Install the package again.")
@@ -187,21 +177,16 @@ def load_model(folder: Path = BUNDLED_MODEL) -> FaceModel:
     network.trainable = False
     network.get_layer("backbone").load_weights(folder / "backbone.weights.h5")
     heads_of(network).load_weights(folder / "heads.weights.h5")
-    return FaceModel(
-        network,
-        age_head,
-        **{name: trained[name] for name in ("image_size", "crop", "flip_average")},
-        interval=FaceInterval(**described["interval"]),
-        calibration=GenderCalibration(described["calibration_slope"]),
-    )
+    views = {name: trained[name] for name in ("image_size", "crop", "flip_average")}
+    interval, calibration = FaceInterval(**described["interval"]), GenderCalibration(described["calibration_slope"])
+    return FaceModel(network, age_head, **views, interval=interval, calibration=calibration)
 
 
 def evaluate(dataset: Dataset, model: FaceModel | None = None) -> dict[str, Any]:
     """Scores a model, the bundled one by default, on labelled faces.
 
-    Returns:
-        `n`, `age_mae`, `age_rmse` in years, `gender_accuracy`, `gender_f1_weighted` as fractions; and `by_race`, the
-        same by race name.
+    They are `n`, `age_mae` and `age_rmse` in years, `gender_accuracy` and `gender_f1_weighted` as fractions; and
+    `by_race`, the same by race name.
     """
     from ..data.labels import race_name
     from ..evaluation.metrics import predictions_table, score
@@ -218,10 +203,8 @@ def evaluate(dataset: Dataset, model: FaceModel | None = None) -> dict[str, Any]
 def check_labels(dataset: Dataset, model: FaceModel | None = None) -> pd.DataFrame:
     """How suspicious a model, the bundled one by default, finds a dataset's labels; most suspicious first.
 
-    Of faces that the model was trained on it has learnt the labels, wrong ones too: it finds fewer of those.
-
-    Returns:
-        A row a face: `file`, `age`, `gender`, `race`, `cluster`, the model's answers, and what `add_suspicion` adds.
+    Of faces that the model was trained on it has learnt the labels, wrong ones too: it finds fewer of those. A row a
+    face has `file`, `age`, `gender`, `race`, `cluster`, the model's answers, and what `add_suspicion` adds.
     """
     from ..evaluation.suspicion import add_suspicion, most_suspicious_first
 

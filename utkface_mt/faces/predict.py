@@ -74,8 +74,7 @@ def predict_rows(
 ) -> Iterator[tuple[Path, list[Row]]]:
     """As `predict_files`, one file after the other, so that few pictures are in memory whatever the folder's size.
 
-    Yields:
-        Each of the files, as `list_photos` gives them, and its rows, dictionaries with `COLUMNS` and `DETAILS`.
+    With each of the files, as `list_photos` gives them, come its rows, dictionaries with `COLUMNS` and `DETAILS`.
     """
     for group in _groups(_look(file, reading, aligned, confidence) for file, reading in _read_ahead(files)):
         answers = iter(model.answers(face.crop for photo in group for face in photo.faces))
@@ -139,10 +138,9 @@ def _face_rows(faces: list[Face], answers: Iterable[Answer], scale: float = 1.0)
 
 
 def describe_faces(faces: list[Face], answers: pd.DataFrame) -> pd.DataFrame:
-    """What `find_faces` gave of one photo beside what `FaceModel.predict` gave for the crops.
+    """What `find_faces` gave of one photo beside what `FaceModel.predict` gave for the crops, a row a face.
 
-    Returns:
-        A row a face: `face`, counted from 1, the answers, and `DETAILS`, the box in the photo's pixels.
+    It holds `face`, counted from 1, the answers, and `DETAILS`, the box in the photo's pixels.
     """
     import pandas as pd
 

@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import re
-import tempfile
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..util.errors import UserError
-from ..util.files import file_digest, read_json, write_json
+from ..util.files import file_digest, read_json
 from ..util.runtime import stderr_to
 from .model import PARTS
 
@@ -35,14 +34,10 @@ _FIRST_CONVOLUTIONS = 3
 
 
 def required_ranges(to: str, folder: Path) -> dict[str, Any]:
-    """The ranges that int8 needs, as `measure_ranges` wrote them.
-
-    Raises:
-        UserError: if they were not measured, or for other weights.
-    """
+    """The ranges that int8 needs, as `make exports` wrote them; a `UserError` if there are none for these weights."""
     path = folder / f"ranges-{to}.json"
     measured = read_json(path) if path.exists() else {}
-    if measured.get("weights") != _weights(folder):
+    if measured.get("weights") != weights_of(folder):
         raise UserError(
             f"The ranges of this model's activations were not measured for {to}, so that int8 cannot be written. "
             "Choose --precision float16."
@@ -50,47 +45,17 @@ def required_ranges(to: str, folder: Path) -> dict[str, Any]:
     return measured["ranges"]
 
 
-def measure_ranges(to: str, path: Path, crops: np.ndarray, folder: Path) -> Path:
-    """Measures how far activations reach.
-
-    Args:
-        to: `litert` or `onnx`.
-        path: the graph in that format, in single precision.
-        crops: training faces, uint8 `[n, 200, 200, 3]`.
-        folder: where the model's weights lie.
-
-    Returns:
-        The file written, in `folder`.
-    """
-    with quietly(), tempfile.TemporaryDirectory() as temporary:
-        if to == "litert":
-            batches = {"serving_default": [{INPUT: crop[None]} for crop in crops]}
-            found = _litert_quantizer(path, "int8").calibrate(batches, num_threads=os.cpu_count() or 1)
-            ranges = {name: {end: np.asarray(of[end]).tolist() for end in of} for name, of in found.items()}
-        else:
-            cache = Path(temporary, "ranges.json")
-            _quantize_onnx(path, Path(temporary, "int8.onnx"), cache, crops)
-            ranges = json.loads(cache.read_text())
-    target = folder / f"ranges-{to}.json"
-    write_json(target, {"faces": len(crops), "weights": _weights(folder), "ranges": ranges})
-    return target
-
-
 def lower(to: str, precision: str, path: Path, ranges: dict[str, Any]) -> Path:
-    """Writes a smaller file beside the one in single precision at `path`, and returns it.
+    """Writes a smaller file, `float16` or `int8`, beside the one in single precision at `path`, and returns it.
 
-    Args:
-        to: `litert` or `onnx`.
-        precision: `float16` or `int8`.
-        path: the file in single precision.
-        ranges: what `required_ranges` gave, for `int8`.
+    The format `to` is `litert` or `onnx`; for `int8` it needs the `ranges` that `required_ranges` gave.
     """
     lowered = path.with_name(f"{precision}{path.suffix}")
     with quietly():
         if to == "litert":
             found = {name: {end: np.array(of[end], np.float32) for end in of} for name, of in ranges.items()}
             quiet = {"enable_progress_bar": False, "enable_progress_report": False}
-            lowered.write_bytes(_litert_quantizer(path, precision).quantize(found or None, **quiet).quantized_model)
+            lowered.write_bytes(litert_quantizer(path, precision).quantize(found or None, **quiet).quantized_model)
         elif precision == "float16":
             import onnx
             from onnxruntime.transformers.float16 import convert_float_to_float16
@@ -102,7 +67,7 @@ def lower(to: str, precision: str, path: Path, ranges: dict[str, Any]) -> Path:
         else:
             cache = path.with_name("ranges.json")
             cache.write_text(json.dumps(ranges))
-            _quantize_onnx(path, lowered, cache)
+            quantize_onnx(path, lowered, cache)
     return lowered
 
 
@@ -143,12 +108,12 @@ def number_names(path: Path) -> None:
     onnx.save(model, path)
 
 
-def _weights(folder: Path) -> str:
+def weights_of(folder: Path) -> str:
     """What tells the weights in a folder from others."""
     return "-".join(file_digest(folder / f"{part}.weights.h5")[:16] for part in PARTS)
 
 
-def _litert_quantizer(path: Path, precision: str) -> Any:
+def litert_quantizer(path: Path, precision: str) -> Any:
     """Google's quantizer, told what becomes what; of several lines that fit a tensor the last counts."""
     from ai_edge_quantizer import algorithm_manager, qtyping, quantizer
 
@@ -174,7 +139,7 @@ def _onnx_parts(graph: Any) -> tuple[list[str], list[str]]:
     return backbone, [node.name for node in graph.node if re.match(_HEADS, node.name)]
 
 
-def _quantize_onnx(path: Path, lowered: Path, cache: Path, crops: Sequence[np.ndarray] = ()) -> None:
+def quantize_onnx(path: Path, lowered: Path, cache: Path, crops: Sequence[np.ndarray] = ()) -> None:
     """ONNX Runtime's static quantisation; ranges are read from `cache`, or measured on `crops` and written there."""
     import onnx
     from onnxruntime.quantization import QuantType, quantize_static

@@ -24,15 +24,12 @@ LIGHT_MODES, MOST_PIXELS = ("1", "L", "RGB", "YCbCr"), 80_000_000  # of other mo
 def list_photos(
     paths: str | Path | Iterable[str | Path], leave_out: Path | None = None, skipped: list[Path] | None = None
 ) -> list[Path]:
-    """The pictures that paths stand for, each once: a file of any name for itself, a folder for all below it.
+    """The pictures that paths stand for, each once: a file of any name for itself, a folder for all below it, sorted.
 
     Args:
         paths: one or several. Links are followed, each folder once; hidden files are left out.
         leave_out: a folder below which nothing is taken.
         skipped: gets files that are no pictures, neither by name nor by content, and folders that cannot be read.
-
-    Returns:
-        The files in the order of the paths, those of a folder sorted.
 
     Raises:
         UserError: if there is nothing at a path, or no picture in a folder.
@@ -74,7 +71,7 @@ def _is_picture(file: Path) -> bool:
 
 
 def read_photo(path: Path | str) -> Image.Image:
-    """Reads a photo upright, in RGB, and no larger than anyone needs.
+    """Reads a photo upright, in RGB, and no larger than anyone needs; a `UserError` if it cannot be read.
 
     Args:
         path: JPEG, PNG, WebP, BMP, TIFF, GIF (its first picture), or HEIC where `pillow-heif` is installed; of any
@@ -83,9 +80,6 @@ def read_photo(path: Path | str) -> Image.Image:
     Returns:
         The picture, turned as its EXIF orientation says, its longer side at most `LONGEST_SIDE`; transparent parts
         are white. `info["full_size"]` is the width and height that it has in its file, turned alike.
-
-    Raises:
-        UserError: if it cannot be read.
     """
     try:
         return open_photo(Path(path))
@@ -94,11 +88,7 @@ def read_photo(path: Path | str) -> Image.Image:
 
 
 def open_photo(path: Path) -> Image.Image:
-    """As `read_photo`, for those who go on with the next photo where one cannot be read.
-
-    Raises:
-        ValueError: if it cannot be read; the reason, in words for the user.
-    """
+    """As `read_photo`, but a `ValueError` says in words for the user why a photo cannot be read."""
     try:
         with warnings.catch_warnings(action="ignore"), _opened(path) as opened:  # large, or oddly described
             full = opened.size

@@ -21,8 +21,7 @@ def escaped(text: str) -> str:
 def check_table(target: Path, columns: list[str], force: bool = False) -> None:
     """Refuses a place for a table, before hours of work, and before anything is replaced.
 
-    Raises:
-        UserError: if it is a folder or a picture, cannot be written, or, without `force`, holds something else.
+    A folder, a picture, what cannot be written, or, without `force`, what holds something else is a `UserError`.
     """
     if target.is_dir() or target.suffix.lower() in SUFFIXES:
         kind = "folder" if target.is_dir() else "picture"
@@ -43,13 +42,9 @@ class GrowingTable:
     """
 
     def __init__(self, target: Path, columns: list[str], options: list[Any], fresh: bool = False) -> None:
-        """Opens the table.
+        """Opens the table at a place that `check_table` accepted; the rows to come may have more columns.
 
-        Args:
-            target: as `check_table` accepted it.
-            columns: of the table; rows may have more.
-            options: what else the rows depend on.
-            fresh: whether rows of an earlier call are forgotten.
+        What was kept is found again for the same `options`, on which rows depend, unless it starts `fresh`.
         """
         self.target, self.columns = target, columns
         self.part = target.with_name(f"{target.stem}.part-{digest([columns, *options])[:8]}.csv")

@@ -1,4 +1,4 @@
-"""Choosing a photo in a notebook: by an upload button, by a path, or the one that a library ships."""
+"""The photo that a notebook looks at: one that was uploaded, one at a path, or the one that a library ships."""
 
 import tempfile
 from pathlib import Path
@@ -6,24 +6,14 @@ from typing import Any
 
 from PIL import Image
 
-from .read import SUFFIXES, read_photo
-
-
-def upload_button() -> Any:
-    """A button that takes one picture from the reader's machine; it stays in the kernel's memory."""
-    import ipywidgets
-
-    return ipywidgets.FileUpload(accept=",".join(SUFFIXES), multiple=False, description="Your photo")
+from .read import read_photo
 
 
 def chosen_photo(button: Any, path: str = "") -> tuple[str, Image.Image]:
-    """What the photo to look at is called, and the picture, upright.
+    """What the photo to look at is called, and the picture, upright; a `UserError` if it cannot be read.
 
-    It is what was uploaded by the `button`, else the one at `path`, else NASA's of the astronaut Eileen Collins, which
-    is in the public domain and comes with scikit-image; nothing is downloaded.
-
-    Raises:
-        UserError: if it cannot be read.
+    It is what was uploaded by the `button`, an `ipywidgets.FileUpload`, else the one at `path`, else NASA's of the
+    astronaut Eileen Collins, which is in the public domain and comes with scikit-image; nothing is downloaded.
     """
     if button and button.value:
         with tempfile.TemporaryDirectory() as folder:

@@ -62,8 +62,7 @@ class AgeHead:
     def targets(self, ages: np.ndarray) -> np.ndarray:
         """What the head is trained towards, float32, for ages in years, `[n]`.
 
-        Returns:
-            `[n, 1]` in standard units; for a distribution `[n, 118]`, the age in years and then a Gaussian around it.
+        It is `[n, 1]` in standard units; for a distribution `[n, 118]`, the age in years and a Gaussian around it.
         """
         if self.kind == "regression":
             return ((np.asarray(ages) - self.mean) / self.deviation).astype(np.float32)[:, None]

@@ -42,10 +42,8 @@ def build_backbone(
 ) -> keras.Model:
     """Builds a backbone, a key of `BACKBONES`, without its classifier and loads its weights.
 
-    Args: as for `utkface_mt.model.network.build_network`; `path` is its `weights_path`.
-
-    Returns:
-        A model from `[n, image_size, image_size, 3]` to a feature map `[n, h, w, channels]`, named `backbone`.
+    Options are as for `build_network`, `path` its `weights_path`. The model, named `backbone`, goes from
+    `[n, image_size, image_size, 3]` to a feature map `[n, h, w, channels]`.
 
     Raises:
         UserError: if the weights cannot be had or do not fit. Random weights are used only for `none`.

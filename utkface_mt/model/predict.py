@@ -16,14 +16,8 @@ def mean_answers(
 ) -> dict[str, np.ndarray]:
     """Both heads' outputs for many faces, in the order of `rows`.
 
-    Args:
-        network: as `build_network` gives it.
-        source: pictures uint8 `[n, size, size, 3]`.
-        rows: positions in `source`.
-        flip: whether the answer to the mirror image is averaged in.
-
-    Returns:
-        `age` `[len(rows), 1 or 117]` and `gender` `[len(rows), 1]`.
+    The faces are `rows` of the pictures `source`, uint8 `[n, size, size, 3]`; with `flip` the answer to the mirror
+    image is averaged in. It gives `age` `[len(rows), 1 or 117]` and `gender` `[len(rows), 1]`.
     """
     mirrored = (False, True) if flip else (False,)
     views = [network.predict(prediction_batches(source, rows, flip=mirror), verbose=0) for mirror in mirrored]
@@ -32,13 +26,10 @@ def mean_answers(
 
 @functools.lru_cache(maxsize=1)  # compiling takes as long as many calls, and the same network is asked again and again
 def compiled(network: keras.Model) -> Callable[[np.ndarray], dict[str, tf.Tensor]]:
-    """The network as one compiled call: what a few pictures at a time are predicted with.
+    """The network as one compiled call, from float32 `[n, size, size, 3]` in 0 to 255 to its outputs.
 
-    `network.predict` builds a pipeline, callbacks and progress for every call, which for one picture costs many times
-    the network itself.
-
-    Returns:
-        A function from float32 `[n, size, size, 3]` in 0 to 255 to the network's outputs.
+    A few pictures at a time are predicted with it: `network.predict` builds a pipeline, callbacks and progress for
+    every call, which for one picture costs many times the network itself.
     """
 
     @tf.function(input_signature=[tf.TensorSpec(network.input_shape, tf.float32)], autograph=False)

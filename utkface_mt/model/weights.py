@@ -23,14 +23,9 @@ _BUNDLED = {
 def weights_identity(weights: str) -> str:
     """Turns what the user named into what an experiment records.
 
-    Args:
-        weights: `imagenet`, `bundled`, `none`, or the path of a `.weights.h5` file.
-
-    Returns:
-        The name itself, or for a file its name and the start of its SHA-256: no path, so that results can be shared.
-
-    Raises:
-        UserError: if the file does not exist, has another ending, or holds more than numbers.
+    Of `imagenet`, `bundled` and `none` that is the name itself; of the path of a `.weights.h5` file its name and the
+    start of its SHA-256: no path, so that results can be shared. A file that does not exist, has another ending, or
+    holds more than numbers is a `UserError`.
     """
     if weights in NAMED:
         return weights
@@ -49,19 +44,16 @@ def _check_weights_file(path: Path) -> None:
         with h5py.File(path) as file:
             if "model_config" in file.attrs:
                 raise UserError(f"{path} holds a whole model in the old format. {ONLY_NUMBERS}")
-            outside = file.visititems_links(_if_external) or file.visititems(_if_stored_elsewhere)
+            outside = file.visititems_links(_if_elsewhere) or file.visititems(_if_elsewhere)
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise UserError(f"{path} is no HDF5 file of weights, or it is damaged. {ONLY_NUMBERS}") from error
     if outside:
         raise UserError(f"{path} takes {outside!r} from another file; it is not used. {ONLY_NUMBERS}")
 
 
-def _if_external(name: str, link: object) -> str | None:
-    return name if isinstance(link, h5py.ExternalLink) else None
-
-
-def _if_stored_elsewhere(name: str, item: h5py.HLObject) -> str | None:
-    return name if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual) else None
+def _if_elsewhere(name: str, item: object) -> str | None:
+    stored = isinstance(item, h5py.Dataset) and (item.external or item.is_virtual)
+    return name if stored or isinstance(item, h5py.ExternalLink) else None
 
 
 def bundled_path(backbone: str, width: float) -> Path:

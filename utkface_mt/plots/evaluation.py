@@ -91,15 +91,14 @@ def attribution_row(picture: np.ndarray, maps: dict[str, np.ndarray], title: str
     The `maps` are `[size, size]` by title; those with negative values get a diverging scale about zero.
     """
     figure, panels = plt.subplots(1, len(maps) + 1, figsize=(2.5 * (len(maps) + 1), 2.9))
+    for axes, name in zip(panels, ("picture", *maps), strict=True):
+        axes.set_title(name, fontsize=10, loc="center", weight="normal")
+        axes.axis("off")
     panels[0].imshow(picture)
-    panels[0].set_title("picture", fontsize=10, loc="center", weight="normal")
-    for axes, (name, heat) in zip(panels[1:], maps.items(), strict=True):
+    for axes, heat in zip(panels[1:], maps.values(), strict=True):
         axes.imshow(picture.mean(axis=2), cmap="gray", vmin=0, vmax=255)
         reach = max(float(np.abs(heat).max()), 1e-9)
         signed = float(heat.min()) < 0
         axes.imshow(heat, cmap=DIVERGING if signed else "inferno", vmin=-reach if signed else 0, vmax=reach, alpha=0.55)
-        axes.set_title(name, fontsize=10, loc="center", weight="normal")
-    for axes in panels:
-        axes.axis("off")
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     return figure

@@ -25,12 +25,8 @@ def measured_ladder(row: str = "") -> Figure:
 
 
 def measured_differences(*names: str) -> Figure:
-    """What rows changed against the row before, by the paired bootstrap, and how far seeds scatter.
-
-    Shows the rows of these names; without any, all fine-tuned ones.
-    """
+    """What the rows of these names changed against the row before, by the paired bootstrap; how far seeds scatter."""
     rows = reference.measured_rows(reference.shown_profile())
-    names = names or tuple(name for name in rows if name >= "06" and "difference" in rows[name])
     results = reference.measured_results(reference.shown_profile())
     changes = {metric: [rows[name]["difference"][metric] for name in names] for metric, _, _ in PANELS}
     labels = ("change of age MAE in years (left is better)", "change of gender accuracy in points (right is better)")
