@@ -39,6 +39,7 @@ RANGES = {
     "first_size": (0, 512),
     "first_share": (0.0, 1.0),
 }
+STRATEGIES = ("auto", "mirrored", "multiworker")  # how training is spread over devices
 SIZE_STEP = 32  # how much a backbone shrinks a picture: sizes that change while training are its multiples
 
 
@@ -213,10 +214,7 @@ _PROFILES = (
         name="full",
         summary="UTKFace at 224 pixels, padded from 200 as published: a GPU, or two cores for a day",
         start=Experiment(image_size=224, epochs=12, patience=4),
-        changes={
-            "03_baseline": {**LONG_HEADS, "batch_size": 256},
-            "10_full_recipe": {**LONG_RECIPE, "epochs": 24},
-        },
+        changes={"03_baseline": {**LONG_HEADS, "batch_size": 256}, "10_full_recipe": {**LONG_RECIPE, "epochs": 24}},
         attribution_faces=1000,
     ),
 )
@@ -250,12 +248,7 @@ class Settings:
     epochs: int = _setting(0, "epochs of every row, instead of the profile's", "N")
     trials: int = _setting(0, "trials of the study, instead of the profile's", "N")
     seed: int = _setting(0, "seed of training")
-    strategy: str = _setting(
-        "auto",
-        "one device, all devices of this machine, or several machines",
-        None,
-        ("auto", "mirrored", "multiworker"),
-    )
+    strategy: str = _setting("auto", "one device, all devices of this machine, or several machines", None, STRATEGIES)
     workers: str = _setting(
         "", "several machines train together: their addresses, the same on all of them, or TF_CONFIG", "HOST:PORT,..."
     )
@@ -288,9 +281,7 @@ class Settings:
     def read(cls, overrides: str | Mapping[str, Any] = "", **given: Any) -> "Settings":
         """Takes settings from arguments, where these are silent from the environment, else the defaults.
 
-        Args:
-            overrides: further settings, by name or as JSON text such as `{"epochs": 2}`; they win over `given`.
-            given: settings by name.
+        `overrides` are further settings, by name or as JSON text such as `{"epochs": 2}`; they win over `given`.
 
         Raises:
             UserError: if `overrides` is no JSON object, or a name or value is wrong.

@@ -21,23 +21,14 @@ History = list[dict[str, float]]
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What is learnt from and what decides when to stop.
+    """What is learnt from and what decides when to stop."""
 
-    Attributes:
-        source: pictures uint8 `[n, size, size, 3]` or features float32 `[n, d]`.
-        train: positions of the training faces in `source`.
-        validation: positions of the validation faces.
-        ages: in years, `[n]`.
-        genders: codes, `[n]`.
-        files: the names of the faces in `source`, for messages.
-    """
-
-    source: np.ndarray
-    train: np.ndarray
-    validation: np.ndarray
-    ages: np.ndarray
-    genders: np.ndarray
-    files: Sequence[str]
+    source: np.ndarray  # pictures uint8 `[n, size, size, 3]` or features float32 `[n, d]`
+    train: np.ndarray  # positions of the training faces in `source`
+    validation: np.ndarray  # positions of the validation faces
+    ages: np.ndarray  # in years, `[n]`
+    genders: np.ndarray  # codes, `[n]`
+    files: Sequence[str]  # the names of the faces in `source`, for messages
 
 
 def fit(
@@ -101,7 +92,7 @@ def fit(
             return [data.files[row] for row in data.train[members]]
 
         expected = targets(data.ages[data.validation], data.genders[data.validation], age_head)
-        even = {name: np.ones(len(data.validation), np.float32) for name in expected}
+        even = sample_weights(data.genders[data.validation], "none")
         share = {"rank": rank, "workers": workers}
         once = {"batch_size": 64, "epochs": 1, "seed": 0}
         validation = training_batches(data.source, data.validation, expected, even, **once, **share)

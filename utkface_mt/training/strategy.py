@@ -1,10 +1,9 @@
 """Training on one device, on all devices of a machine, or on several machines."""
 
+from ..config import STRATEGIES
 from ..util.backend import tf
 from ..util.errors import UserError
 from .workers import join_workers
-
-STRATEGIES = ("auto", "mirrored", "multiworker")
 
 
 def get_strategy(name: str) -> tf.distribute.Strategy:
