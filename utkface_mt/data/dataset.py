@@ -27,11 +27,7 @@ class Dataset:
 
 
 def open_dataset(source: str, storage: Path) -> Dataset:
-    """Opens a dataset, reading its pictures the first time only.
-
-    Args:
-        source: `sample`, `kaggle`, or the path of a folder or archive.
-        storage: folder that keeps what is made once for each dataset.
+    """Opens a dataset, as `fetch` knows it, reading its pictures the first time only; `storage` keeps what was made.
 
     Raises:
         UserError: if the source cannot be read or holds no usable face.

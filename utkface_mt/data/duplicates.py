@@ -71,11 +71,7 @@ def _normalised(greys: np.ndarray) -> np.ndarray:
 
 
 def cluster_faces(digests: pd.Series, greys: np.ndarray) -> np.ndarray:
-    """Groups faces that must not be divided between training and test.
-
-    Args:
-        digests: SHA-256 of each file.
-        greys: uint8 `[n, 32, 32]`, in the same order.
+    """Groups faces that must not be divided between training and test, by each file's SHA-256 and grey picture.
 
     Returns:
         int64 `[n]`: the number of each face's cluster. A face without a twin is a cluster of its own.

@@ -47,13 +47,9 @@ def list_pictures(folder: Path) -> list[tuple[str, int, int]]:
 
 
 def build_index(folder: Path, paths: list[str]) -> tuple[pd.DataFrame, np.ndarray]:
-    """Reads every picture once.
+    """Reads every picture once; `paths` are relative to the folder.
 
     Kaggle's download holds them up to three times: equal names with equal bytes count once, under the shortest path.
-
-    Args:
-        folder: the dataset's folder.
-        paths: relative to it.
 
     Returns:
         The table with `COLUMNS`, a row a face, `problem` empty where the face is usable; and the grey pictures,

@@ -83,7 +83,7 @@ def search(
     Args:
         objective: trains with hyperparameters, as `suggest` draws them, and further callbacks, and returns the history.
         storage: as for `open_storage`.
-        trials: how many trials are to be finished in all; several workers may finish one or two more.
+        trials: how many are to be finished in all; several workers may finish one or two more.
         name: the study's.
         seed: of the sampler. Workers that share a study give none, so that they draw different trials.
         report: called with the study and each trial that this worker has finished.
@@ -144,11 +144,9 @@ def best_parameters(study: optuna.Study) -> dict[str, Any]:
 
 
 def open_storage(url: str) -> optuna.storages.BaseStorage:
-    """Opens the storage of studies.
+    """Opens the storage of studies: `sqlite:///FILE` for the workers of one machine, `journal:FILE` on a shared disk.
 
-    Args:
-        url: `sqlite:///FILE` (workers of one machine), `journal:FILE` (a file on a shared disk), or the URL of a
-            database that SQLAlchemy reaches, such as `postgresql://USER@HOST/NAME`.
+    Or the URL of a database that SQLAlchemy reaches, such as `postgresql://USER@HOST/NAME`.
 
     Raises:
         UserError: if it cannot be opened.
