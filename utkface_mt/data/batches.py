@@ -66,11 +66,14 @@ def training_batches(
         targets: for each output `[len(rows), d]`, in the order of `rows`.
         weights: for each output `[len(rows)]`, the weight of each face in that output's loss.
         batch_size: faces in a batch; the last of an epoch may have fewer.
-        epochs: their total number; `start_epoch` is the first to deliver.
+        epochs: total number of epochs.
         seed: of order and augmentation.
+        start_epoch: the first epoch to deliver.
         augment: changes float32 pictures given their uniform draws.
-        first_size: side to which pictures are shrunk in the first `first_epochs`.
-        rank: which of so many `workers` this is; each gets its `share_of` every batch.
+        first_size: side to which pictures are shrunk in the first epochs.
+        first_epochs: how many epochs those are.
+        rank: which of several workers this is; each gets its `share_of` every batch.
+        workers: how many those are.
 
     Yields:
         (inputs float32, targets, weights); for several workers the weights have `COUNTED` among them.
