@@ -24,14 +24,10 @@ IN_SAMPLE = "Of UTKFace's own faces it has learnt most labels, wrong ones too, a
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a verb.
+    """Runs a verb with arguments, by default those of the process, and returns the exit code.
 
-    Args:
-        arguments: without the program's name; those of the process by default.
-
-    Returns:
-        The exit code: 0 if all went well, 1 after an error, 2 for a wrong call, 3 if `predict` could not read some
-        files, 130 if interrupted.
+    0 if all went well, 1 after an error, 2 for a wrong call, 3 if `predict` could not read some files, 130 if
+    interrupted.
     """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # no console, or closed: what is opened next would get what is written there
@@ -305,11 +301,9 @@ def _evaluate(options: argparse.Namespace) -> int:
         print(json.dumps(report, indent=2))
         return 0
     for name, scores in {"all": report, **report.pop("by_race")}.items():
+        accuracy, f1 = (100 * scores[score] for score in ("gender_accuracy", "gender_f1_weighted"))
         age = f"age MAE {scores['age_mae']:.2f}, RMSE {scores['age_rmse']:.2f} years"
-        gender = (
-            f"gender accuracy {100 * scores['gender_accuracy']:.1f} %, F1 {100 * scores['gender_f1_weighted']:.1f} %"
-        )
-        print(f"{name:<8} {scores['n']:>6} faces  {age}  {gender}")
+        print(f"{name:<8} {scores['n']:>6} faces  {age}  gender accuracy {accuracy:.1f} %, F1 {f1:.1f} %")
     return 0
 
 

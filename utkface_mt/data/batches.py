@@ -60,20 +60,13 @@ def training_batches(
 ) -> tf.data.Dataset:
     """One long dataset over all epochs from `start_epoch` on; an epoch has `ceil(len(rows) / batch_size)` batches.
 
-    Args:
-        source: pictures uint8 `[n, size, size, 3]` or features float32 `[n, d]`, perhaps memory-mapped.
-        rows: positions of the training faces in `source`.
-        targets: for each output `[len(rows), d]`, in the order of `rows`.
-        weights: for each output `[len(rows)]`, the weight of each face in that output's loss.
-        batch_size: faces in a batch; the last of an epoch may have fewer.
-        epochs: total number of epochs.
-        seed: of order and augmentation.
-        start_epoch: the first epoch to deliver.
-        augment: changes float32 pictures given their uniform draws.
-        first_size: side to which pictures are shrunk in the first epochs.
-        first_epochs: how many epochs those are.
-        rank: which of several workers this is; each gets its `share_of` every batch.
-        workers: how many those are.
+    `source` holds pictures uint8 `[n, size, size, 3]` or features float32 `[n, d]`, perhaps memory-mapped, and `rows`
+    are the positions of the training faces in it. In the order of `rows` there are, for each output, the targets
+    `[len(rows), d]` and the weight of each face in its loss `[len(rows)]`.
+
+    The seed is that of order and augmentation; `augment` changes float32 pictures given their uniform draws. In the
+    first `first_epochs` pictures are shrunk to a side of `first_size`. Of several workers each gets its `share_of`
+    every batch; the last batch of an epoch may have fewer faces.
 
     Yields:
         (inputs float32, targets, weights); for several workers the weights have `COUNTED` among them.

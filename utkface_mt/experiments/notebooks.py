@@ -47,14 +47,9 @@ def run_notebooks(
 ) -> Path:
     """Runs the notebooks in order, each in a kernel of its own; returns the run's folder.
 
-    Args:
-        settings: of the run.
-        console: where progress goes.
-        first: number of the first notebook, such as `05`; empty for all.
-        only: number of the only notebook.
-        fresh: puts the earlier run aside instead of going on with it.
-        cell_timeout: seconds one cell may take; 0 for no limit.
-        parameters: further ones, as in the notebooks' parameters cell.
+    All of them, or from the number `first` on, such as `05`, or the `only` one. A `fresh` run puts the earlier one
+    aside instead of going on with it. A cell may take `cell_timeout` seconds, 0 for no limit. `parameters` are further
+    ones, as in the notebooks' parameters cell.
 
     Raises:
         UserError: before anything runs, if a value is wrong; afterwards, if a notebook fails. What succeeded is kept,

@@ -80,7 +80,6 @@ def _table_row(row: Result, published: dict[str, dict[str, float]]) -> dict[str,
 
 
 def _value(row: Result, name: str, factor: int, form: str) -> dict[str, str]:
-    """A score and its interval as text."""
     low, high = (factor * end for end in row.ci[name])
     return {"value": f"{factor * row.test[name]:{form}}", "interval": f"{low:{form}} to {high:{form}}"}
 

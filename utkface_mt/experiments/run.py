@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,8 @@ from .results import Result
 from .rows import get_row
 from .workspace import Workspace
 
+# The fields of an experiment that are called as the arguments which take them.
+NETWORK_OPTIONS = ("backbone", "width", "weights", "fine_tune", "normalisation", "dropout", "seed")
 FIT_OPTIONS = ("epochs", "batch_size", "patience", "gender_share", "augment", "first_size", "first_epochs", "seed")
 
 
@@ -76,16 +79,14 @@ def build(workspace: Workspace, experiment: Experiment) -> keras.Model:
     """Builds the untrained network of an experiment."""
     return build_network(
         workspace.age_head(experiment),
-        backbone=experiment.backbone,
-        width=experiment.width,
         image_size=None if experiment.first_size else experiment.image_size,
-        weights=experiment.weights,
         weights_path=workspace.weights_path(experiment),
-        fine_tune=experiment.fine_tune,
-        normalisation=experiment.normalisation,
-        dropout=experiment.dropout,
-        seed=experiment.seed,
+        **_of(experiment, NETWORK_OPTIONS),
     )
+
+
+def _of(experiment: Experiment, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(experiment, name) for name in names}
 
 
 def load_network(workspace: Workspace, result: Result) -> keras.Model:
@@ -181,8 +182,8 @@ def _fit(
     steps = experiment.epochs * -(-len(data.train) // experiment.batch_size)
     rate, decay, scheduler = experiment.learning_rate, experiment.weight_decay, experiment.scheduler
     optimizer = build_optimizer(experiment.optimizer, rate, decay, scheduler, steps)
-    options = {name: getattr(experiment, name) for name in FIT_OPTIONS}
-    options |= {"plateau": scheduler == "plateau", "weights": experiment.sample_weights}
+    options = {"plateau": scheduler == "plateau", "weights": experiment.sample_weights}
+    options |= _of(experiment, FIT_OPTIONS)
     return model, fit(model, data, age_head, optimizer, folder, callbacks=callbacks, **options)
 
 
@@ -191,8 +192,7 @@ def _source(workspace: Workspace, experiment: Experiment) -> np.ndarray:
     pixels = workspace.pixels(experiment)
     if not _is_frozen(experiment):
         return pixels
-    names = ("backbone", "width", "weights", "image_size", "crop")
-    shared = Experiment(**{name: getattr(experiment, name) for name in names})
+    shared = Experiment(**_of(experiment, ("backbone", "width", "weights", "image_size", "crop")))
     path = workspace.dataset.storage / f"features-{result_key(workspace, shared)}.npy"
     if not path.exists():
         features = compute_features(feature_model(build(workspace, experiment)), pixels)
@@ -202,11 +202,7 @@ def _source(workspace: Workspace, experiment: Experiment) -> np.ndarray:
 
 
 def _tensorboard(workspace: Workspace, name: str) -> list[keras.callbacks.Callback]:
-    """Writes logs for TensorBoard if the settings ask for them; a run that goes on adds to them.
-
-    Raises:
-        UserError: if the package `tensorboard` is not installed.
-    """
+    """Writes logs for TensorBoard if the settings ask for them; a run that goes on adds to them."""
     if not workspace.settings.tensorboard:
         return []
     try:
