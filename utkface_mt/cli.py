@@ -61,9 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="utkface-mt", description="Age and gender from UTKFace faces with one MobileNetV2."
-    )
+    parser = argparse.ArgumentParser("utkface-mt", description="Age and gender from faces with one MobileNetV2.")
     parser.add_argument("--version", action="version", version=f"utkface_mt {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     for add in (_add_run, _add_search, _add_results, _add_check, _add_evaluate, _add_predict, _add_export):
@@ -164,9 +162,7 @@ def _add_search(verbs: Any) -> None:
         description="Runs the study of notebook 05 with any number of workers, here or on several machines.",
     )
     _add_settings(search, without=("workers", "rank"))
-    search.add_argument(
-        "--workers", dest="processes", type=int, default=1, metavar="N", help="processes to start on this machine"
-    )
+    search.add_argument("--workers", dest="processes", type=int, default=1, metavar="N", help="processes to start here")
     search.set_defaults(verb=_search)
 
 

@@ -117,9 +117,8 @@ def prediction_batches(
     """
 
     def batch(members: tf.Tensor) -> tf.Tensor:
-        inputs = tf.numpy_function(
-            lambda positions: np.asarray(source[positions]), [members], tf.as_dtype(source.dtype), stateful=False
-        )
+        kind = tf.as_dtype(source.dtype)
+        inputs = tf.numpy_function(lambda places: np.asarray(source[places]), [members], kind, stateful=False)
         inputs = tf.cast(tf.ensure_shape(inputs, (None, *source.shape[1:])), tf.float32)
         return tf.reverse(inputs, axis=[2]) if flip else inputs
 

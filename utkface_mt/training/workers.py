@@ -71,9 +71,7 @@ def read_cluster() -> Cluster:
     if len(set(addresses)) < max(2, len(addresses)) or not all(0 < port < 65536 for port in ports):
         raise UserError(f"workers={','.join(addresses)!r} should be two or more different addresses HOST:PORT.")
     if not 0 <= rank < len(addresses):
-        raise UserError(
-            f"rank={rank} is none of the {len(addresses)} workers; the ranks go from 0 to {len(ports) - 1}."
-        )
+        raise UserError(f"rank={rank} is none of the {len(ports)} workers; the ranks go from 0 to {len(ports) - 1}.")
     return Cluster(addresses, rank)
 
 
