@@ -66,10 +66,8 @@ def training_batches(
 
     The seed is that of order and augmentation; `augment` changes float32 pictures given their uniform draws. In the
     first `first_epochs` pictures are shrunk to a side of `first_size`. Of several workers each gets its `share_of`
-    every batch; the last batch of an epoch may have fewer faces.
-
-    Yields:
-        (inputs float32, targets, weights); for several workers the weights have `COUNTED` among them.
+    every batch; the last batch of an epoch may have fewer faces. A batch is (inputs float32, targets, weights); for
+    several workers the weights have `COUNTED` among them.
     """
     counted = {COUNTED: np.ones(len(rows), np.float32)} if workers > 1 else {}
     wanted = (dict(targets), {**weights, **counted})
@@ -110,11 +108,7 @@ def training_batches(
 def prediction_batches(
     source: np.ndarray, rows: np.ndarray, *, batch_size: int = 64, flip: bool = False
 ) -> tf.data.Dataset:
-    """Batches for prediction, in the order of `rows`, whose arguments are those of `training_batches`.
-
-    Yields:
-        float32 `[batch, ...]`; with `flip` the mirror images.
-    """
+    """Batches for prediction, float32 `[batch, ...]` in the order of `rows`; with `flip` the mirror images."""
 
     def batch(members: tf.Tensor) -> tf.Tensor:
         kind = tf.as_dtype(source.dtype)

@@ -71,10 +71,9 @@ def _normalised(greys: np.ndarray) -> np.ndarray:
 
 
 def cluster_faces(digests: pd.Series, greys: np.ndarray) -> np.ndarray:
-    """Groups faces that must not be divided between training and test, by each file's SHA-256 and grey picture.
+    """Groups faces that must not be divided between training and test, by their files' SHA-256 and grey pictures.
 
-    Returns:
-        int64 `[n]`: the number of each face's cluster. A face without a twin is a cluster of its own.
+    Gives the number of each face's cluster, int64 `[n]`. A face without a twin is a cluster of its own.
     """
     count = len(greys)
     _, first, group = np.unique(digests.to_numpy(), return_index=True, return_inverse=True)

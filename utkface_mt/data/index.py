@@ -26,10 +26,9 @@ COLUMNS = ("path", "file", "age", "gender", "race", "sha256", "problem")
 
 
 def list_pictures(folder: Path) -> list[tuple[str, int, int]]:
-    """Lists the pictures below a folder without following links to folders.
+    """Lists the pictures below a folder, sorted: (path relative to it, bytes, time of change in nanoseconds).
 
-    Returns:
-        Sorted tuples of (path relative to the folder, bytes, time of change in nanoseconds).
+    Links to folders are not followed.
 
     Raises:
         UserError: if there is none.

@@ -51,10 +51,7 @@ def read_picture(folder: Path, path: str) -> Image.Image:
 def open_pixels(dataset: Dataset, faces: pd.DataFrame, size: int, crop: float = 0.0) -> np.ndarray:
     """Opens the array of `faces`, rows of the dataset's face table, as `prepare_picture` makes their pictures.
 
-    It is made the first time.
-
-    Returns:
-        A read-only memory map in the order of the faces, uint8 `[len(faces), size, size, 3]`.
+    It is made the first time: a read-only memory map in the order of the faces, uint8 `[len(faces), size, size, 3]`.
 
     Raises:
         UserError: if the disk has no room for it.

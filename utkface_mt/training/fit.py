@@ -58,8 +58,7 @@ def fit(
     knows, and `gender`. `Experiment` describes the options, where `weights` is called `sample_weights`; with `plateau`
     the learning rate falls when the validation loss stalls.
 
-    Returns:
-        One dictionary an epoch: losses, their parts, learning rate at its end, seconds.
+    The history has a dictionary an epoch: losses, their parts, learning rate at its end, seconds.
 
     Raises:
         TrainingDivergedError: if the loss stops being a number.
