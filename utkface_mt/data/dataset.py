@@ -51,7 +51,7 @@ def _write(table: pd.DataFrame, greys: np.ndarray, storage: Path, source: str) -
     usable = (table["problem"] == "").to_numpy()
     faces, quarantined = table[usable].drop(columns="problem"), table.loc[~usable, ["path", "problem"]]
     if faces.empty:
-        reasons = "; ".join(quarantined["path"].head(3) + ": " + quarantined["problem"].head(3))
+        reasons = "; ".join((quarantined["path"] + ": " + quarantined["problem"]).head(3))
         raise UserError(
             f"None of the {len(quarantined)} pictures of {source} is a usable UTKFace crop ({reasons}). "
             "Give the aligned and cropped faces, 200 x 200 pixels, named AGE_GENDER_RACE_TIME.jpg.chip.jpg."

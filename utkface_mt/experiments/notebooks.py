@@ -47,9 +47,8 @@ def run_notebooks(
 ) -> Path:
     """Runs the notebooks in order, each in a kernel of its own; returns the run's folder.
 
-    All of them, or from the number `first` on, such as `05`, or the `only` one. A `fresh` run puts the earlier one
-    aside instead of going on with it. A cell may take `cell_timeout` seconds, 0 for no limit. `parameters` are further
-    ones, as in the notebooks' parameters cell.
+    All of them, or from number `first` on, such as `05`, or the `only` one; a `fresh` run puts the earlier one aside.
+    A cell may take `cell_timeout` seconds, 0 for no limit. `parameters` are further ones of the parameters cells.
 
     Raises:
         UserError: before anything runs, if a value is wrong; afterwards, if a notebook fails. What succeeded is kept,

@@ -24,8 +24,7 @@ _kept: list[FileLock] = []  # held until this process ends
 def holding(path: Path, work: str, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
     """Holds a lock while the block runs; beside it a JSON file says who holds it, and for what work.
 
-    If another process holds it, `waiting` is called once with who that is, before the lock is waited for; without
-    `waiting` nobody waits.
+    If another process holds it, `waiting` is told who, and the lock is waited for; without `waiting` nobody waits.
 
     Raises:
         UserError: if another process holds it and nobody waits.
