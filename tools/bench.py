@@ -17,7 +17,7 @@ import pandas as pd
 from utkface_mt.config import Settings
 from utkface_mt.data.dataset import open_dataset
 from utkface_mt.data.pixels import open_pixels
-from utkface_mt.drawn_faces.sample import write_sample
+from utkface_mt.drawn_faces.sample import draw_batch
 from utkface_mt.plots.style import BLUE, GREY, ORANGE, new_axes, use_style
 from utkface_mt.util.files import replacing, write_json
 from utkface_mt.util.runtime import describe_machine, library_versions
@@ -58,13 +58,13 @@ def run_benchmark(folder: Path, amounts: Amounts | None = None) -> dict[str, Any
         rows, rate = _measure_training(amounts)
         rows += _measure_predictions(amounts)
         print(f"Drawing {amounts.drawn} faces and making {amounts.indexed:,} of them ...", flush=True)
-        drawn = write_sample(scratch / "drawn" / "UTKFace", amounts.drawn)
+        drawn, _ = draw_batch(amounts.drawn, seed=0)
         faces = write_faces(drawn, scratch / "faces", amounts.indexed)
         rows.append(_measure_input(faces, scratch, amounts))
         print("Index, clusters, split and pictures ...", flush=True)
         counts, place, size = (*amounts.growth, amounts.indexed), scratch / "prepared", amounts.image_sizes[1]
         preparation = [apart("prepare", faces, place / str(count), count, size) for count in counts]
-        predicted = measure_predict(scratch / "few", drawn, scratch / "photos", amounts.photos)
+        predicted = measure_predict(scratch / "few", drawn[: amounts.photos], scratch / "photos")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     report = _report(rows, rate, preparation, predicted)

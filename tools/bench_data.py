@@ -18,7 +18,6 @@ import numpy as np
 from PIL import Image
 
 from utkface_mt.data.dataset import data_report, open_dataset
-from utkface_mt.data.labels import parse_name
 from utkface_mt.data.pixels import open_pixels
 from utkface_mt.data.split import assign_parts
 from utkface_mt.drawn_faces.photo import WALL
@@ -28,17 +27,17 @@ PARTS = ("index", "split", "pictures")
 COPY_EVERY = 25  # one face in so many is the one before it, compressed anew: a near-duplicate, as UTKFace has them
 
 
-def write_faces(drawn: Path, folder: Path, count: int) -> Path:
-    """Writes `count` JPEG files of 200 x 200 pixels, named as UTKFace names them, made from a folder of drawn ones."""
-    sources = [source for path in sorted(drawn.iterdir()) if (source := _usable(path))]
+def write_faces(drawn: np.ndarray, folder: Path, count: int) -> Path:
+    """Writes `count` JPEG files of 200 x 200 pixels, named as UTKFace names them, made from drawn ones."""
+    labels = np.random.default_rng(0).integers((1, 0, 0), (91, 2, 5), (len(drawn), 3))
     with replacing(folder) as partial:
         partial.mkdir()
 
         def write(number: int) -> None:
             copied = number % COPY_EVERY == 1
-            labels, picture = sources[(number - copied) % len(sources)]
-            name = f"{labels}_{20_000_000_000_000_000 + number}.jpg.chip.jpg"
-            varied(picture, number - copied).save(partial / name, quality=60 if copied else 85)
+            source = (number - copied) % len(drawn)
+            name = f"{'_'.join(map(str, labels[source]))}_{20_000_000_000_000_000 + number}.jpg.chip.jpg"
+            varied(Image.fromarray(drawn[source]), number - copied).save(partial / name, quality=60 if copied else 85)
 
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             list(pool.map(write, range(count)))
@@ -56,22 +55,12 @@ def varied(picture: Image.Image, seed: int) -> Image.Image:
     return Image.blend(picture, lights.resize((size, size), Image.Resampling.BICUBIC), 0.5)
 
 
-def _usable(path: Path) -> tuple[str, Image.Image] | None:
-    """The labels and the picture of a file, or None for one of the sample's defects."""
-    try:
-        labels = "_".join(map(str, parse_name(path.name)))
-        with Image.open(path) as picture:
-            return (labels, picture.convert("RGB")) if picture.width == picture.height else None
-    except (ValueError, OSError):
-        return None
-
-
-def measure_predict(crops: Path, drawn: Path, photos: Path, count: int) -> dict[str, dict[str, Any]]:
+def measure_predict(crops: Path, drawn: np.ndarray, photos: Path) -> dict[str, dict[str, Any]]:
     """What `predict` takes for a folder of crops, and for photos of 1,000 pixels with a drawn face in each."""
     photos.mkdir()
-    for number, (_, face) in enumerate(filter(None, map(_usable, sorted(drawn.iterdir())[:count]))):
+    for number, face in enumerate(drawn):
         photo = Image.new("RGB", (1000, 1000), WALL)
-        photo.paste(face.resize((400, 400)), (300, 300))
+        photo.paste(Image.fromarray(face).resize((400, 400)), (300, 300))
         photo.save(photos / f"{number}.jpg")
     return {"photos": apart("predict", photos), "crops": apart("predict", crops, "aligned")}
 

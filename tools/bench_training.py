@@ -1,5 +1,6 @@
 """Training and predicting: plain Keras against this package, and both against what the machine can do at most."""
 
+import functools
 import json
 import os
 import subprocess
@@ -8,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from timeit import timeit
 from typing import Any
 
 import numpy as np
@@ -110,10 +112,7 @@ def measure_training(size: int, width: float, steps: int, turns: int) -> tuple[d
     arrays, plain = faces.arrays, plain_network(size, width)
     ours = build_network(faces.head, width=width, image_size=size, dropout=DROPOUT)
     compile_as_fit_does(ours, faces.head)
-
-    def augmented() -> tf.data.Dataset:
-        return faces.batches(augment="standard")
-
+    augmented = functools.partial(faces.batches, augment="standard")
     ways = {
         "plain": lambda: _fit_seconds(plain, *arrays, **in_order),
         "step": lambda: _fit_seconds(ours, *arrays, **in_order),
@@ -154,9 +153,8 @@ def share_training(folder: str, workers: str, width: float, size: int, steps: in
 def measure_limit(turns: int) -> dict[str, float]:
     """GMAC/s of the two plainest operations a network is made of; the fastest turn counts: a limit is asked for."""
     rng = np.random.default_rng(0)
-    square, pictures, kernel = (
-        tf.constant(rng.random(shape, np.float32)) for shape in ((2048, 2048), (32, 64, 64, 64), (3, 3, 64, 64))
-    )
+    shapes = ((2048, 2048), (32, 64, 64, 64), (3, 3, 64, 64))
+    square, pictures, kernel = (tf.constant(rng.random(shape, np.float32)) for shape in shapes)
     work = {"matrix_product": 2048**3, "convolution": 32 * 64 * 64 * 64 * 9 * 64}
     ways = {
         "matrix_product": tf.function(lambda: tf.reduce_max(square @ square)),
@@ -188,14 +186,9 @@ def measure_single_inference(size: int, width: float, calls: int, turns: int) ->
     plain = plain_network(size, width)
     call = compiled(build_network(AgeHead(), width=width, image_size=size))
     picture, _ = Faces(1, size).arrays
-
-    def repeat(predict: Callable[[], object]) -> None:
-        for _ in range(calls):
-            predict()
-
     ways = {
-        "plain": lambda: repeat(lambda: plain.predict(picture, verbose=0)),
-        "ours": lambda: repeat(lambda: call(picture)["age"].numpy()),
+        "plain": lambda: timeit(lambda: plain.predict(picture, verbose=0), number=calls),
+        "ours": lambda: timeit(lambda: call(picture)["age"].numpy(), number=calls),
     }
     return alternate(ways, turns)
 

@@ -25,12 +25,8 @@ COMPARED = {"08_scheduler": "scheduler", "09_loss_weights": "gender_share"}  # b
 def collect(folder: Path, repeats: Path, reference: Path = REFERENCE) -> None:
     """Writes rows, differences, histories, predictions, split, study and comparisons of a run into the reference.
 
-    What the reference has and the run has not stays as it is, so that rows can be committed one by one.
-
-    Args:
-        folder: the run's folder, `runs/PROFILE`.
-        repeats: what `reproduce` trained with other seeds; it may not exist.
-        reference: where to write.
+    What the reference has and the run has not stays as it is, so that rows can be committed one by one. The folder of
+    `repeats`, which `reproduce` trained with other seeds, may not exist.
     """
     store, other = ResultStore(folder), ResultStore(repeats)
     rows = store.rows()
@@ -115,7 +111,6 @@ def _comparable(run: Result, row: Result, field: str) -> bool:
 
 
 def _study(database: Path) -> list[dict[str, Any]]:
-    """The newest study's trials as plain values."""
     storage = f"sqlite:///{database}"
     newest = max(optuna.get_all_study_summaries(storage), key=lambda summary: summary.datetime_start)
     return [

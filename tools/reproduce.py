@@ -35,11 +35,10 @@ def reproduce(workspace: Workspace, row: str, seed: int) -> tuple[Result, pd.Dat
 
 
 def compare(reference: Result, before: pd.DataFrame, result: Result, now: pd.DataFrame) -> pd.DataFrame:
-    """Compares a row with the same row trained again, each given with its test predictions.
+    """Compares a row with the same row trained again, each given with its test predictions, metric by metric.
 
-    Returns:
-        A row a metric: `reference`, `low`, `high` (its 95 % interval), `now`, and `within`, whether the new figure
-        lies in that interval; the paired `difference` with its ends, where both were tested on the same faces.
+    `low` and `high` are the ends of the 95 % interval of `reference`, and `within` says whether the figure `now` lies
+    in it; the paired `difference` with its ends is there where both were tested on the same faces.
     """
     ends = pd.DataFrame(reference.ci, index=["low", "high"]).T
     table = pd.DataFrame({"reference": reference.test, **ends, "now": result.test}).loc[list(METRICS)]

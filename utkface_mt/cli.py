@@ -23,14 +23,10 @@ IN_SAMPLE = "Of UTKFace's own faces it has learnt most labels, wrong ones too, a
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a verb.
+    """Runs a verb with arguments, by default those of the process, and returns the exit code.
 
-    Args:
-        arguments: without the program's name; those of the process by default.
-
-    Returns:
-        The exit code: 0 if all went well, 1 after an error, 2 for a wrong call, 3 if `predict` could not read some
-        files, 130 if interrupted.
+    0 if all went well, 1 after an error, 2 for a wrong call, 3 if `predict` could not read some files, 130 if
+    interrupted.
     """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # no console, or closed: what is opened next would get what is written there
@@ -64,9 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="utkface-mt", description="Age and gender from UTKFace faces with one MobileNetV2."
-    )
+    parser = argparse.ArgumentParser("utkface-mt", description="Age and gender from faces with one MobileNetV2.")
     parser.add_argument("--version", action="version", version=f"utkface_mt {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     for add in (_add_run, _add_search, _add_results, _add_check, _add_evaluate, _add_predict, _add_export):
@@ -167,9 +161,7 @@ def _add_search(verbs: Any) -> None:
         description="Runs the study of notebook 05 with any number of workers, here or on several machines.",
     )
     _add_settings(search, without=("workers", "rank"))
-    search.add_argument(
-        "--workers", dest="processes", type=int, default=1, metavar="N", help="processes to start on this machine"
-    )
+    search.add_argument("--workers", dest="processes", type=int, default=1, metavar="N", help="processes to start here")
     search.set_defaults(verb=_search)
 
 
@@ -304,11 +296,9 @@ def _evaluate(options: argparse.Namespace) -> int:
         print(json.dumps(report, indent=2))
         return 0
     for name, scores in {"all": report, **report.pop("by_race")}.items():
+        accuracy, f1 = (100 * scores[score] for score in ("gender_accuracy", "gender_f1_weighted"))
         age = f"age MAE {scores['age_mae']:.2f}, RMSE {scores['age_rmse']:.2f} years"
-        gender = (
-            f"gender accuracy {100 * scores['gender_accuracy']:.1f} %, F1 {100 * scores['gender_f1_weighted']:.1f} %"
-        )
-        print(f"{name:<8} {scores['n']:>6} faces  {age}  {gender}")
+        print(f"{name:<8} {scores['n']:>6} faces  {age}  gender accuracy {accuracy:.1f} %, F1 {f1:.1f} %")
     return 0
 
 

@@ -39,6 +39,7 @@ RANGES = {
     "first_size": (0, 512),
     "first_share": (0.0, 1.0),
 }
+STRATEGIES = ("auto", "mirrored", "multiworker")  # how training is spread over devices
 SIZE_STEP = 32  # how much a backbone shrinks a picture: sizes that change while training are its multiples
 
 
@@ -176,12 +177,13 @@ class Profile:
     attribution_faces: int = 500  # in the average attribution
 
 
-LONG_HEADS = {"epochs": 60, "patience": 12}  # the frozen baseline's epochs cost next to nothing
+LONG_HEADS = {"epochs": 60, "patience": 12, "batch_size": 256}  # the frozen baseline's epochs cost next to nothing
 LONG_RECIPE = {  # chosen on validation faces at 128 and 160 pixels; `reference/TRIALS.md` has the figures
     "learning_rate": 3e-4,
     "augment": "strong",
     "crop": 0.0536,  # the padding, and no more
     "gender_share": 0.6,
+    "epochs": 24,
     "patience": 100,  # the cosine is followed to its end
 }
 _PROFILES = (
@@ -203,20 +205,14 @@ _PROFILES = (
         name="cpu",
         summary="UTKFace at 128 pixels on a laptop: the whole table in an afternoon",
         start=Experiment(image_size=128, epochs=12, patience=4),
-        changes={
-            "03_baseline": {**LONG_HEADS, "batch_size": 256},
-            "10_full_recipe": {**LONG_RECIPE, "image_size": 160, "first_size": 128, "epochs": 24},
-        },
+        changes={"03_baseline": LONG_HEADS, "10_full_recipe": {**LONG_RECIPE, "image_size": 160, "first_size": 128}},
         gender_shares=(0.2, 0.35, 0.65),
     ),
     Profile(  # without a sweep of the loss weights, which is left to the cpu profile
         name="full",
         summary="UTKFace at 224 pixels, padded from 200 as published: a GPU, or two cores for a day",
         start=Experiment(image_size=224, epochs=12, patience=4),
-        changes={
-            "03_baseline": {**LONG_HEADS, "batch_size": 256},
-            "10_full_recipe": {**LONG_RECIPE, "epochs": 24},
-        },
+        changes={"03_baseline": LONG_HEADS, "10_full_recipe": LONG_RECIPE},
         attribution_faces=1000,
     ),
 )
@@ -229,7 +225,7 @@ ENVIRONMENT = {  # settings that a variable can give where no argument does
 }
 
 
-def _setting(default: Any, told: str, unit: str | None = None, choices: tuple[str, ...] | None = None) -> Any:
+def _setting(default: Any, told: str, choices: tuple[str, ...] | None = None, unit: str | None = None) -> Any:
     return field(default=default, metadata={"help": told, "metavar": unit, "choices": choices})
 
 
@@ -241,33 +237,24 @@ class Settings:
     profile's, an empty `runs` or `studies` for the usual place.
     """
 
-    profile: str = _setting(
-        "sample", "; ".join(f"{one.name}: {one.summary}" for one in _PROFILES), None, tuple(PROFILES)
-    )
+    profile: str = _setting("sample", "; ".join(f"{one.name}: {one.summary}" for one in _PROFILES), tuple(PROFILES))
     data: str = _setting("sample", "sample, kaggle, or a folder, .zip or .tar.gz of UTKFace crops")
     weights: str = _setting("", "imagenet, bundled, none, or a .weights.h5 file")
-    limit: int = _setting(0, "use N faces, the strata kept", "N")
-    epochs: int = _setting(0, "epochs of every row, instead of the profile's", "N")
-    trials: int = _setting(0, "trials of the study, instead of the profile's", "N")
+    limit: int = _setting(0, "use N faces, the strata kept", unit="N")
+    epochs: int = _setting(0, "epochs of every row, instead of the profile's", unit="N")
+    trials: int = _setting(0, "trials of the study, instead of the profile's", unit="N")
     seed: int = _setting(0, "seed of training")
-    strategy: str = _setting(
-        "auto",
-        "one device, all devices of this machine, or several machines",
-        None,
-        ("auto", "mirrored", "multiworker"),
-    )
-    workers: str = _setting(
-        "", "several machines train together: their addresses, the same on all of them, or TF_CONFIG", "HOST:PORT,..."
-    )
-    rank: int = _setting(0, "which of the workers this is, from 0 on; the first one runs the notebooks", "N")
+    strategy: str = _setting("auto", "one device, all devices of this machine, or several machines", STRATEGIES)
+    workers: str = _setting("", "addresses of all that train together, in place of TF_CONFIG", unit="HOST:PORT,...")
+    rank: int = _setting(0, "which of the workers this is, from 0 on; the first one runs the notebooks", unit="N")
     tensorboard: bool = _setting(False, "write logs for TensorBoard into the run's folder while training")
     studies: str = _setting(
         "",
         "what the workers of a study share: sqlite:///FILE on one machine, journal:FILE on a shared disk, or a "
         "database's URL; an SQLite file in the run's folder by default (UTKFACE_MT_STUDIES)",
-        "URL",
+        unit="URL",
     )
-    runs: str = _setting("", "folder for everything a run produces; runs/ by default (UTKFACE_MT_RUNS)", "DIR")
+    runs: str = _setting("", "folder for everything a run produces; runs/ by default (UTKFACE_MT_RUNS)", unit="DIR")
 
     def __post_init__(self) -> None:
         """Checks every value before any work is done."""
@@ -288,9 +275,7 @@ class Settings:
     def read(cls, overrides: str | Mapping[str, Any] = "", **given: Any) -> "Settings":
         """Takes settings from arguments, where these are silent from the environment, else the defaults.
 
-        Args:
-            overrides: further settings, by name or as JSON text such as `{"epochs": 2}`; they win over `given`.
-            given: settings by name.
+        `overrides` are further settings, by name or as JSON text such as `{"epochs": 2}`; they win over `given`.
 
         Raises:
             UserError: if `overrides` is no JSON object, or a name or value is wrong.

@@ -38,15 +38,9 @@ def get_augment(name: str) -> Augment | None:
 
 
 def augment_pictures(pictures: tf.Tensor, draws: tf.Tensor, strength: Strength) -> tf.Tensor:
-    """Flips, turns, shifts, zooms, recolours and erases.
+    """Flips, turns, shifts, zooms, recolours and erases pictures, float32 `[n, size, size, 3]` in 0 to 255.
 
-    Args:
-        pictures: float32 `[n, size, size, 3]` in 0 to 255.
-        draws: uniform in 0 to 1, float32 `[n, AUGMENT_DRAWS]`.
-        strength: how far to go.
-
-    Returns:
-        Pictures of the same shape and range.
+    The draws are uniform in 0 to 1, float32 `[n, AUGMENT_DRAWS]`.
     """
     pictures = _recolour(_move(pictures, draws, strength), draws, strength)
     return _erase(pictures, draws, strength) if strength.erase else pictures

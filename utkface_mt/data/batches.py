@@ -60,27 +60,17 @@ def training_batches(
 ) -> tf.data.Dataset:
     """One long dataset over all epochs from `start_epoch` on; an epoch has `ceil(len(rows) / batch_size)` batches.
 
-    Args:
-        source: pictures uint8 `[n, size, size, 3]` or features float32 `[n, d]`, perhaps memory-mapped.
-        rows: positions of the training faces in `source`.
-        targets: for each output `[len(rows), d]`, in the order of `rows`.
-        weights: for each output `[len(rows)]`, the weight of each face in that output's loss.
-        batch_size: faces in a batch; the last of an epoch may have fewer.
-        epochs: total number of epochs.
-        seed: of order and augmentation.
-        start_epoch: the first epoch to deliver.
-        augment: changes float32 pictures given their uniform draws.
-        first_size: side to which pictures are shrunk in the first epochs.
-        first_epochs: how many epochs those are.
-        rank: which of several workers this is; each gets its `share_of` every batch.
-        workers: how many those are.
+    `source` holds pictures uint8 `[n, size, size, 3]` or features float32 `[n, d]`, perhaps memory-mapped, and `rows`
+    are the positions of the training faces in it. In the order of `rows` there are, for each output, the targets
+    `[len(rows), d]` and the weight of each face in its loss `[len(rows)]`.
 
-    Yields:
-        (inputs float32, targets, weights); for several workers the weights have `COUNTED` among them.
+    The seed is that of order and augmentation; `augment` changes float32 pictures given their uniform draws. In the
+    first `first_epochs` pictures are shrunk to a side of `first_size`. Of several workers each gets its `share_of`
+    every batch; the last batch of an epoch may have fewer faces. A batch is (inputs float32, targets, weights); for
+    several workers the weights have `COUNTED` among them.
     """
-    wanted = (dict(targets), dict(weights))
-    if workers > 1:
-        wanted[1][COUNTED] = np.ones(len(rows), np.float32)
+    counted = {COUNTED: np.ones(len(rows), np.float32)} if workers > 1 else {}
+    wanted = (dict(targets), {**weights, **counted})
     labels, shares = tf.nest.flatten(wanted[0]), tf.nest.flatten(wanted[1])
     arrays = [*labels, *shares]
     kinds = [tf.as_dtype(source.dtype)] + [tf.float32] * (1 + len(arrays))
@@ -118,16 +108,11 @@ def training_batches(
 def prediction_batches(
     source: np.ndarray, rows: np.ndarray, *, batch_size: int = 64, flip: bool = False
 ) -> tf.data.Dataset:
-    """Batches for prediction, in the order of `rows`, whose arguments are those of `training_batches`.
-
-    Yields:
-        float32 `[batch, ...]`; with `flip` the mirror images.
-    """
+    """Batches for prediction, float32 `[batch, ...]` in the order of `rows`; with `flip` the mirror images."""
 
     def batch(members: tf.Tensor) -> tf.Tensor:
-        inputs = tf.numpy_function(
-            lambda positions: np.asarray(source[positions]), [members], tf.as_dtype(source.dtype), stateful=False
-        )
+        kind = tf.as_dtype(source.dtype)
+        inputs = tf.numpy_function(lambda places: np.asarray(source[places]), [members], kind, stateful=False)
         inputs = tf.cast(tf.ensure_shape(inputs, (None, *source.shape[1:])), tf.float32)
         return tf.reverse(inputs, axis=[2]) if flip else inputs
 

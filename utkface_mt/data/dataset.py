@@ -27,11 +27,7 @@ class Dataset:
 
 
 def open_dataset(source: str, storage: Path) -> Dataset:
-    """Opens a dataset, reading its pictures the first time only.
-
-    Args:
-        source: `sample`, `kaggle`, or the path of a folder or archive.
-        storage: folder that keeps what is made once for each dataset.
+    """Opens a dataset, as `fetch` knows it, reading its pictures the first time only; `storage` keeps what was made.
 
     Raises:
         UserError: if the source cannot be read or holds no usable face.
@@ -55,7 +51,7 @@ def _write(table: pd.DataFrame, greys: np.ndarray, storage: Path, source: str) -
     usable = (table["problem"] == "").to_numpy()
     faces, quarantined = table[usable].drop(columns="problem"), table.loc[~usable, ["path", "problem"]]
     if faces.empty:
-        reasons = "; ".join(quarantined["path"].head(3) + ": " + quarantined["problem"].head(3))
+        reasons = "; ".join((quarantined["path"] + ": " + quarantined["problem"]).head(3))
         raise UserError(
             f"None of the {len(quarantined)} pictures of {source} is a usable UTKFace crop ({reasons}). "
             "Give the aligned and cropped faces, 200 x 200 pixels, named AGE_GENDER_RACE_TIME.jpg.chip.jpg."

@@ -19,7 +19,6 @@ from scipy.sparse.csgraph import connected_components
 MOST_BITS = 6
 LEAST_CORRELATION = 0.97
 _BLOCK = 4096  # pictures that are looked at together
-_CANDIDATES = 4_000_000  # pairs of hashes that are compared together
 
 
 def perceptual_hashes(greys: np.ndarray) -> np.ndarray:
@@ -45,18 +44,13 @@ def close_hashes(hashes: np.ndarray) -> np.ndarray:
     for low, high in itertools.pairwise(edges):
         band = (hashes >> low) & ((np.uint64(1) << (high - low)) - np.uint64(1))
         order = np.argsort(band, kind="stable")
-        followers = np.searchsorted(band[order], band[order], side="right") - np.arange(1, count + 1)
-        total, start = np.cumsum(followers), 0
-        while start < count:  # as many hashes at a time as have `_CANDIDATES` followers in their buckets
-            done = total[start - 1] if start else 0
-            stop = max(start + 1, int(np.searchsorted(total, done + _CANDIDATES, side="right")))
-            some = followers[start:stop]
-            first = np.repeat(np.arange(start, stop), some)
-            second = first + 1 + np.arange(len(first)) - np.repeat(np.cumsum(some) - some, some)
-            pair = np.sort(np.stack([order[first], order[second]]), axis=0)
+        left, step = np.arange(count), 1
+        while len(left := left[: np.searchsorted(left, count - step)]):
+            left = left[band[order[left]] == band[order[left + step]]]  # who is so many steps before one of its bucket
+            pair = np.sort([order[left], order[left + step]], axis=0)
             close = np.bitwise_count(hashes[pair[0]] ^ hashes[pair[1]]) <= MOST_BITS
             found.append(pair[0, close] * count + pair[1, close])
-            start = stop
+            step += 1
     return np.stack(np.divmod(np.unique(np.concatenate(found)), max(count, 1)), axis=1)
 
 
@@ -77,14 +71,9 @@ def _normalised(greys: np.ndarray) -> np.ndarray:
 
 
 def cluster_faces(digests: pd.Series, greys: np.ndarray) -> np.ndarray:
-    """Groups faces that must not be divided between training and test.
+    """Groups faces that must not be divided between training and test, by their files' SHA-256 and grey pictures.
 
-    Args:
-        digests: SHA-256 of each file.
-        greys: uint8 `[n, 32, 32]`, in the same order.
-
-    Returns:
-        int64 `[n]`: the number of each face's cluster. A face without a twin is a cluster of its own.
+    Gives the number of each face's cluster, int64 `[n]`. A face without a twin is a cluster of its own.
     """
     count = len(greys)
     _, first, group = np.unique(digests.to_numpy(), return_index=True, return_inverse=True)

@@ -35,11 +35,9 @@ MOST_RATIO = 200  # a JPEG hardly shrinks in an archive: what grows more than th
 
 
 def fetch(source: str, storage: Path) -> Path:
-    """Returns a folder that holds the pictures of `source`.
+    """Returns a folder with the pictures of a source: `sample`, `kaggle`, or the path of a folder, `.zip`, `.tar.gz`.
 
-    Args:
-        source: `sample`, `kaggle`, or the path of a folder, `.zip` or `.tar.gz`.
-        storage: folder for what must be made first (drawn, extracted).
+    What must be made first (drawn, extracted) goes into the folder `storage`.
 
     Raises:
         UserError: if the source does not exist, is no archive, holds no picture or is unsafe to extract.

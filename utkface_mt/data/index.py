@@ -26,10 +26,9 @@ COLUMNS = ("path", "file", "age", "gender", "race", "sha256", "problem")
 
 
 def list_pictures(folder: Path) -> list[tuple[str, int, int]]:
-    """Lists the pictures below a folder without following links to folders.
+    """Lists the pictures below a folder, sorted: (path relative to it, bytes, time of change in nanoseconds).
 
-    Returns:
-        Sorted tuples of (path relative to the folder, bytes, time of change in nanoseconds).
+    Links to folders are not followed.
 
     Raises:
         UserError: if there is none.
@@ -47,13 +46,9 @@ def list_pictures(folder: Path) -> list[tuple[str, int, int]]:
 
 
 def build_index(folder: Path, paths: list[str]) -> tuple[pd.DataFrame, np.ndarray]:
-    """Reads every picture once.
+    """Reads every picture once; `paths` are relative to the folder.
 
     Kaggle's download holds them up to three times: equal names with equal bytes count once, under the shortest path.
-
-    Args:
-        folder: the dataset's folder.
-        paths: relative to it.
 
     Returns:
         The table with `COLUMNS`, a row a face, `problem` empty where the face is usable; and the grey pictures,

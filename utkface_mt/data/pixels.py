@@ -28,15 +28,10 @@ PADDED_SIZE = 224  # pixels: the crops are padded with black from 200, as publis
 
 
 def prepare_picture(picture: Image.Image, size: int, crop: float = 0.0) -> np.ndarray:
-    """Pads a 200 x 200 crop to 224 x 224 with black, cuts the margin off that is not wanted, and resizes the rest.
+    """Pads a 200 x 200 crop, in any colour mode, with black to 224 x 224, cuts a margin off, and resizes the rest.
 
-    Args:
-        picture: the crop, in any colour mode.
-        size: side of the result in pixels.
-        crop: share of the padded side to cut off at each edge; the padding itself is a share of 0.054.
-
-    Returns:
-        uint8 `[size, size, 3]`.
+    `crop` is the share of the padded side that is cut off at each edge; the padding itself is a share of 0.054. The
+    result is uint8 `[size, size, 3]`.
     """
     margin = (PADDED_SIZE - CROP_SIZE) // 2
     padded = Image.new("RGB", (PADDED_SIZE, PADDED_SIZE))
@@ -56,10 +51,7 @@ def read_picture(folder: Path, path: str) -> Image.Image:
 def open_pixels(dataset: Dataset, faces: pd.DataFrame, size: int, crop: float = 0.0) -> np.ndarray:
     """Opens the array of `faces`, rows of the dataset's face table, as `prepare_picture` makes their pictures.
 
-    It is made the first time.
-
-    Returns:
-        A read-only memory map in the order of the faces, uint8 `[len(faces), size, size, 3]`.
+    It is made the first time: a read-only memory map in the order of the faces, uint8 `[len(faces), size, size, 3]`.
 
     Raises:
         UserError: if the disk has no room for it.

@@ -24,18 +24,11 @@ def strata(faces: pd.DataFrame) -> pd.Series:
 
 
 def assign_parts(faces: pd.DataFrame, seed: int = 0) -> pd.Series:
-    """Assigns each face to one of `PARTS`.
+    """Assigns each face to one of `PARTS`: a categorical series named `part`.
 
-    Deals out 20 folds (7 where a dataset is too small for that); the group is the near-duplicate cluster, the class
-    the stratum. Strata with fewer faces than folds are joined across race codes, so that at least gender and age
-    group are even.
-
-    Args:
-        faces: with columns `age`, `gender`, `race`, `cluster`.
-        seed: of the order in which clusters are dealt out.
-
-    Returns:
-        A categorical series named `part`.
+    Deals out 20 folds (7 where a dataset is too small for that), in an order that the seed gives; the group is the
+    near-duplicate `cluster`, the class the stratum of `age`, `gender` and `race`. Strata with fewer faces than folds
+    are joined across race codes, so that at least gender and age group are even.
 
     Raises:
         UserError: if there are too few faces to split.
@@ -49,11 +42,7 @@ def assign_parts(faces: pd.DataFrame, seed: int = 0) -> pd.Series:
 
 
 def deal_folds(faces: pd.DataFrame, count: int, seed: int = 0) -> np.ndarray:
-    """Deals faces out to folds with the same strata, clusters kept together; arguments as for `assign_parts`.
-
-    Returns:
-        The number of each face's fold, 0 to `count - 1`.
-    """
+    """The number of each face's fold, 0 to `count - 1`: with the same strata, and clusters kept together."""
     stratum = strata(faces)
     rare = stratum.map(stratum.value_counts()) < count  # too few for a share in every fold: race gives way
     stratum = stratum.where(~rare, stratum.str.rsplit(" ", n=1).str[0])

@@ -49,11 +49,7 @@ def known_runs(runs: Path) -> list[str]:
 
 
 def compare_runs(runs: list[Run]) -> list[dict[str, Any]]:
-    """Every row of every run, with its difference to what it should be compared with.
-
-    Args:
-        runs: one, and each row is compared with the row before it; or several, and the rows of later ones are
-            compared with the same rows of the first.
+    """Every row of every run, compared with the row before it in a single run, else with the same row of the first.
 
     Returns:
         A dictionary a row: `run`, `row`, `title`, `n_test`, the scores, `ci`, `seconds`, `profile`, `compared_with`

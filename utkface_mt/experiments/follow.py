@@ -37,7 +37,6 @@ def follow(settings: Settings) -> int:
             try:
                 train_with_others(workspace, Experiment.from_dict(order["experiment"]), order["key"])
             except TrainingDivergedError as error:  # as on the first worker, which may go on with another trial
-                print(error)
+                print(error, flush=True)
     os.environ[FOLLOWED] = "1"
-    sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])

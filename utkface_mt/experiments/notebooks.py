@@ -45,19 +45,10 @@ def run_notebooks(
     cell_timeout: int = 86_400,
     parameters: dict[str, Any] | None = None,
 ) -> Path:
-    """Runs the notebooks in order, each in a kernel of its own.
+    """Runs the notebooks in order, each in a kernel of its own; returns the run's folder.
 
-    Args:
-        settings: of the run.
-        console: where progress goes.
-        first: number of the first notebook, such as `05`; empty for all.
-        only: number of the only notebook.
-        fresh: puts the earlier run aside instead of going on with it.
-        cell_timeout: seconds one cell may take; 0 for no limit.
-        parameters: further parameters, as in the notebooks' parameters cell.
-
-    Returns:
-        The run's folder.
+    All of them, or from number `first` on, such as `05`, or the `only` one; a `fresh` run puts the earlier one aside.
+    A cell may take `cell_timeout` seconds, 0 for no limit. `parameters` are further ones of the parameters cells.
 
     Raises:
         UserError: before anything runs, if a value is wrong; afterwards, if a notebook fails. What succeeded is kept,
@@ -146,13 +137,12 @@ def choose_notebooks(first: str = "", only: str = "") -> list[Path]:
     notebooks = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
     if not notebooks:
         raise UserError(f"There are no notebooks in {folder}. Run from a checkout of the repository.")
-    numbers = [path.name[:2] for path in notebooks]
-    for wanted in filter(None, (first, only)):
-        if wanted.zfill(2)[:2] not in numbers:
-            raise UserError(f"There is no notebook {wanted!r}; the notebooks are {', '.join(numbers)}.")
-    if only:
-        return [path for path in notebooks if path.name.startswith(only.zfill(2)[:2])]
-    return [path for path in notebooks if path.name[:2] >= first.zfill(2)[:2] or not first]
+    if not (wanted := only or first):
+        return notebooks
+    by_number, number = {path.name[:2]: path for path in notebooks}, wanted.zfill(2)[:2]
+    if number not in by_number:
+        raise UserError(f"There is no notebook {wanted!r}; the notebooks are {', '.join(by_number)}.")
+    return [by_number[number]] if only else [path for path in notebooks if path.name >= number]
 
 
 def check_parameters(notebook: Path, parameters: dict[str, Any]) -> None:

@@ -78,12 +78,9 @@ def predictions_file(result: Result, part: str = "test", reference: Path = REFER
 
 
 def measured_predictions(result: Result, part: str = "test", reference: Path = REFERENCE) -> pd.DataFrame:
-    """The predictions of a result, joined to what else is known of the faces: a table with `metrics.COLUMNS`.
+    """The predictions of one of `measured_results`, joined to what else is known of the faces.
 
-    Args:
-        result: one of `measured_results`.
-        part: `test`; for trained rows also `calibration`.
-        reference: the folder it is kept in.
+    Of trained rows there is the `part` `calibration` besides `test`. The table has `metrics.COLUMNS`.
 
     Raises:
         UserError: if they are not in the reference.
@@ -105,12 +102,8 @@ def published_rows() -> dict[str, dict[str, float]]:
 def measured_table(*names: str, profile: str = PROFILE) -> pd.DataFrame:
     """What rows scored on UTKFace beside the published figures, and what each changed against the row before.
 
-    Args:
-        names: of the rows; one that was not measured is left out.
-        profile: the profile of the measured run.
-
-    Returns:
-        A row a line and column; years for age, per cent for gender, 95 % intervals in brackets.
+    A line a score, a column a row; years for age, per cent for gender, 95 % intervals in brackets. Rows that were not
+    measured are left out.
     """
     measured, published = measured_rows(profile), published_rows()
     lines = {}

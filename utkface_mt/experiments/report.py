@@ -62,25 +62,19 @@ def _ladder(rows: list[Result], published: dict[str, dict[str, float]], ladder_c
 
 def _table_row(row: Result, published: dict[str, dict[str, float]]) -> dict[str, Any]:
     """A line of the table: row, age and gender first, each score with its interval; the rest after them."""
-    theirs = published.get(row.row)
+    theirs, shares = published.get(row.row), [row.test[name] for name in ("age_within_5", "gender_f1_weighted")]
+    rest = [f"{row.test['age_rmse']:.2f}", *(f"{100 * share:.1f}" for share in shares)]
     return {
         "title": row.title,
         "age": _value(row, "age_mae", 1, ".2f"),
         "gender": _value(row, "gender_accuracy", 100, ".1f"),
         "published_age": f"{theirs['age_mae']:.2f}" if theirs else "–",
         "published_gender": f"{100 * theirs['gender_accuracy']:.0f}" if theirs else "–",
-        "rest": [
-            f"{row.test['age_rmse']:.2f}",
-            f"{100 * row.test['age_within_5']:.1f}",
-            f"{100 * row.test['gender_f1_weighted']:.1f}",
-            row.notebook[:2],
-            f"{row.seconds:.0f}",
-        ],
+        "rest": [*rest, row.notebook[:2], f"{row.seconds:.0f}"],
     }
 
 
 def _value(row: Result, name: str, factor: int, form: str) -> dict[str, str]:
-    """A score and its interval as text."""
     low, high = (factor * end for end in row.ci[name])
     return {"value": f"{factor * row.test[name]:{form}}", "interval": f"{low:{form}} to {high:{form}}"}
 

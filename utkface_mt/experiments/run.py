@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,10 @@ from .results import Result
 from .rows import get_row
 from .workspace import Workspace
 
+# The fields of an experiment that are called as the arguments which take them.
+NETWORK_OPTIONS = ("backbone", "width", "weights", "fine_tune", "normalisation", "dropout", "seed")
+FIT_OPTIONS = ("epochs", "batch_size", "patience", "gender_share", "augment", "first_size", "first_epochs", "seed")
+
 
 def run(
     workspace: Workspace,
@@ -35,17 +40,11 @@ def run(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     repeat: bool = False,
 ) -> Result:
-    """Trains and scores an experiment, or returns what it gave before.
+    """Trains and scores an experiment, with further Keras callbacks, or returns what it gave before.
 
-    Without a row (trials, sweeps) only validation scores are measured. With a row, the test set is read, once for
-    this content.
-
-    Args:
-        workspace: the data and the store.
-        experiment: what to train.
-        row: the row of the table it is to become.
-        callbacks: further Keras callbacks.
-        repeat: whether it is the row trained once more, with another seed, and not the row itself.
+    Without a `row` of the table that it is to become (trials, sweeps) only validation scores are measured. With a
+    row, the test set is read, once for this content; `repeat` says that it is the row trained once more, with another
+    seed, and not the row itself.
     """
     key = result_key(workspace, experiment)
     result, network = workspace.store.load(key), None
@@ -80,16 +79,14 @@ def build(workspace: Workspace, experiment: Experiment) -> keras.Model:
     """Builds the untrained network of an experiment."""
     return build_network(
         workspace.age_head(experiment),
-        backbone=experiment.backbone,
-        width=experiment.width,
         image_size=None if experiment.first_size else experiment.image_size,
-        weights=experiment.weights,
         weights_path=workspace.weights_path(experiment),
-        fine_tune=experiment.fine_tune,
-        normalisation=experiment.normalisation,
-        dropout=experiment.dropout,
-        seed=experiment.seed,
+        **_of(experiment, NETWORK_OPTIONS),
     )
+
+
+def _of(experiment: Experiment, names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(experiment, name) for name in names}
 
 
 def load_network(workspace: Workspace, result: Result) -> keras.Model:
@@ -145,21 +142,16 @@ def _train(
     """Trains the whole network, or the heads alone where `_is_frozen`, and keeps the weights."""
     started = time.perf_counter()
     workspace.store.claim()
-    folder, source, network = workspace.store.place(key), workspace.pixels(experiment), None
-    if _is_frozen(experiment):
-        network = build(workspace, experiment)
-        source = _features(workspace, network, experiment, source)
+    folder, source = workspace.store.place(key), _source(workspace, experiment)
     with get_strategy(workspace.settings.strategy).scope():
         if shared := sharing():
             order(experiment.to_dict(), key)
         model, history = _fit(workspace, experiment, source, folder / "training", callbacks)
-    if network:
+    network = build(workspace, experiment) if shared or _is_frozen(experiment) else model
+    if _is_frozen(experiment):
         copy_heads(model, network)
     elif shared:  # what a strategy of several workers has made, they can only use together
-        network = build(workspace, experiment)
         network.load_weights(folder / "training" / "best.weights.h5")
-    else:
-        network = model
     with replacing(folder / "network.weights.h5") as temporary:
         network.save_weights(temporary)
     seconds = sum(epoch["seconds"] for epoch in history) or time.perf_counter() - started
@@ -168,9 +160,7 @@ def _train(
 
 def train_with_others(workspace: Workspace, experiment: Experiment, key: str) -> None:
     """Takes part, on a worker after the first, in the training that the first one has ordered."""
-    source = workspace.pixels(experiment)
-    if _is_frozen(experiment):
-        source = np.load(_features_path(workspace, experiment))
+    source = _source(workspace, experiment)
     with get_strategy(workspace.settings.strategy).scope():
         _fit(workspace, experiment, source, workspace.store.place(key) / "training", ())
 
@@ -190,49 +180,29 @@ def _fit(
     else:
         model = build(workspace, experiment)
     steps = experiment.epochs * -(-len(data.train) // experiment.batch_size)
-    rate, decay = experiment.learning_rate, experiment.weight_decay
-    return model, fit(
-        model,
-        data,
-        age_head,
-        build_optimizer(experiment.optimizer, rate, decay, experiment.scheduler, steps),
-        folder,
-        epochs=experiment.epochs,
-        batch_size=experiment.batch_size,
-        patience=experiment.patience,
-        plateau=experiment.scheduler == "plateau",
-        gender_share=experiment.gender_share,
-        weights=experiment.sample_weights,
-        augment=experiment.augment,
-        first_size=experiment.first_size,
-        first_epochs=experiment.first_epochs,
-        seed=experiment.seed,
-        callbacks=callbacks,
-    )
+    rate, decay, scheduler = experiment.learning_rate, experiment.weight_decay, experiment.scheduler
+    optimizer = build_optimizer(experiment.optimizer, rate, decay, scheduler, steps)
+    options = {"plateau": scheduler == "plateau", "weights": experiment.sample_weights}
+    options |= _of(experiment, FIT_OPTIONS)
+    return model, fit(model, data, age_head, optimizer, folder, callbacks=callbacks, **options)
 
 
-def _features(workspace: Workspace, network: keras.Model, experiment: Experiment, pixels: np.ndarray) -> np.ndarray:
-    """The frozen backbone's features, kept with the dataset: every experiment that shares them finds them."""
-    path = _features_path(workspace, experiment)
+def _source(workspace: Workspace, experiment: Experiment) -> np.ndarray:
+    """What is trained on: pictures, or the frozen backbone's features, which all experiments that share them find."""
+    pixels = workspace.pixels(experiment)
+    if not _is_frozen(experiment):
+        return pixels
+    shared = Experiment(**_of(experiment, ("backbone", "width", "weights", "image_size", "crop")))
+    path = workspace.dataset.storage / f"features-{result_key(workspace, shared)}.npy"
     if not path.exists():
-        features = compute_features(feature_model(network), pixels)
+        features = compute_features(feature_model(build(workspace, experiment)), pixels)
         with replacing(path) as temporary:
             np.save(temporary, features)
     return np.load(path)
 
 
-def _features_path(workspace: Workspace, experiment: Experiment) -> Path:
-    names = ("backbone", "width", "weights", "image_size", "crop")
-    shared = Experiment(**{name: getattr(experiment, name) for name in names})
-    return workspace.dataset.storage / f"features-{result_key(workspace, shared)}.npy"
-
-
 def _tensorboard(workspace: Workspace, name: str) -> list[keras.callbacks.Callback]:
-    """Writes logs for TensorBoard if the settings ask for them; a run that goes on adds to them.
-
-    Raises:
-        UserError: if the package `tensorboard` is not installed.
-    """
+    """Writes logs for TensorBoard if the settings ask for them; a run that goes on adds to them."""
     if not workspace.settings.tensorboard:
         return []
     try:

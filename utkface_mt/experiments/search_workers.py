@@ -19,10 +19,8 @@ from .workspace import Workspace, open_workspace
 def fine_tune_study(workspace: Workspace, experiment: Experiment, alone: bool = True) -> optuna.Study:
     """The hyperparameter study, run or gone on with.
 
-    Args:
-        workspace: the run.
-        experiment: what is to be fine-tuned; the trials replace some of its fields and are as long as the profile says.
-        alone: whether this is the only worker: then the study repeats for the same seed; others print their trials.
+    The trials replace some fields of `experiment` and are as long as the profile says. The only worker's study repeats
+    for the same seed; workers that are not `alone` print their trials.
     """
     base = replace(experiment, epochs=workspace.profile.trial_epochs)
 
@@ -33,14 +31,9 @@ def fine_tune_study(workspace: Workspace, experiment: Experiment, alone: bool = 
 
 
 def search_with_workers(settings: Settings, workers: int) -> optuna.Study:
-    """Runs the study of a workspace to its end; each worker prints the trials it has finished.
+    """Runs a study to its end with so many processes on this machine, and returns it as notebook 05 opens it.
 
-    Args:
-        settings: of the run; `studies` says where the workers meet.
-        workers: processes to start on this machine.
-
-    Returns:
-        The study, as notebook 05 opens it.
+    Workers, here and elsewhere, meet where the setting `studies` says, and print the trials they have finished.
 
     Raises:
         UserError: if all workers end before the study does.
@@ -85,13 +78,11 @@ def _study(workspace: Workspace, base: Experiment) -> tuple[str, int, str]:
 
 
 def _work(settings: Settings) -> None:
-    """What a worker process does."""
     workspace = open_workspace(settings)
     fine_tune_study(workspace, _experiment(workspace), alone=False)
 
 
 def _report(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Prints a finished trial; a worker's callback."""
     short = (f"{value:.3g}" if isinstance(value, float) else value for value in trial.params.values())
     values = (f"{name} {value}" for name, value in zip(trial.params, short, strict=True))
     loss = f"validation loss {trial.value:.4f}; " if trial.value is not None else ""

@@ -22,6 +22,7 @@ from ..util.locks import join_run
 from ..util.runtime import library_versions
 from .results import ResultStore
 
+WITHOUT_EFFECT = ("tensorboard", "studies", "runs", "strategy", "workers", "rank")  # settings that change no figure
 SPLIT_SEED = 0  # the split is the same for every seed of training, so that rows stay comparable
 
 
@@ -54,11 +55,11 @@ class Workspace:
     @property
     def command(self) -> str:
         """The command that makes the run again; it names files without their folders."""
-        given = asdict(self.settings) | {"tensorboard": False, "studies": "", "runs": ""}  # make no difference to it
-        given |= {"strategy": "auto", "workers": "", "rank": 0}  # nor do these
+        given = asdict(self.settings)
         for name in ("data", "weights"):
             given[name] = given[name] and Path(given[name]).name
         default = asdict(Settings()) | {"profile": None, "data": None}
+        default |= {name: given[name] for name in WITHOUT_EFFECT}
         flags = (f" --{name} {value}" for name, value in given.items() if value != default[name])
         return "python -m utkface_mt run" + "".join(flags)
 

@@ -39,11 +39,7 @@ class Checkpoints(keras.callbacks.Callback):
         return bool(losses) and len(losses) - 1 - int(np.argmin(losses)) >= self.patience
 
     def restore(self, model: keras.Model) -> int:
-        """Puts the newest readable state into a compiled and built model.
-
-        Returns:
-            The epoch to go on with; 0 if there is no state.
-        """
+        """Puts the newest readable state into a compiled and built model; returns the epoch to go on with, or 0."""
         for path in sorted(self.folder.glob("epoch-*.npz"), reverse=True):
             try:
                 with np.load(path) as saved:

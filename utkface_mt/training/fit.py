@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,23 +22,14 @@ History = list[dict[str, float]]
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What is learnt from and what decides when to stop.
+    """What is learnt from and what decides when to stop."""
 
-    Attributes:
-        source: pictures uint8 `[n, size, size, 3]` or features float32 `[n, d]`.
-        train: positions of the training faces in `source`.
-        validation: positions of the validation faces.
-        ages: in years, `[n]`.
-        genders: codes, `[n]`.
-        files: the names of the faces in `source`, for messages.
-    """
-
-    source: np.ndarray
-    train: np.ndarray
-    validation: np.ndarray
-    ages: np.ndarray
-    genders: np.ndarray
-    files: Sequence[str]
+    source: np.ndarray  # pictures uint8 `[n, size, size, 3]` or features float32 `[n, d]`
+    train: np.ndarray  # positions of the training faces in `source`
+    validation: np.ndarray  # positions of the validation faces
+    ages: np.ndarray  # in years, `[n]`
+    genders: np.ndarray  # codes, `[n]`
+    files: Sequence[str]  # the names of the faces in `source`, for messages
 
 
 def fit(
@@ -66,8 +58,7 @@ def fit(
     knows, and `gender`. `Experiment` describes the options, where `weights` is called `sample_weights`; with `plateau`
     the learning rate falls when the validation loss stalls.
 
-    Returns:
-        One dictionary an epoch: losses, their parts, learning rate at its end, seconds.
+    The history has a dictionary an epoch: losses, their parts, learning rate at its end, seconds.
 
     Raises:
         TrainingDivergedError: if the loss stops being a number.
@@ -100,33 +91,20 @@ def fit(
             members = epoch_order(len(data.train), seed, epoch)[batch * batch_size : (batch + 1) * batch_size]
             return [data.files[row] for row in data.train[members]]
 
-        expected = targets(data.ages[data.validation], data.genders[data.validation], age_head)
-        even = {name: np.ones(len(data.validation), np.float32) for name in expected}
-        share = {"rank": rank, "workers": workers}
-        once = {"batch_size": 64, "epochs": 1, "seed": 0}
-        validation = training_batches(data.source, data.validation, expected, even, **once, **share)
-        batches = training_batches(
-            data.source,
-            data.train,
-            targets(data.ages[data.train], data.genders[data.train], age_head),
-            sample_weights(data.genders[data.train], weights),
-            batch_size=batch_size,
-            epochs=epochs,
-            seed=seed,
-            start_epoch=start,
-            augment=get_augment(augment),
-            first_size=first_size,
-            first_epochs=first_epochs,
-            **share,
-        )
+        def batches_of(rows: np.ndarray, weights: str, **options: Any) -> Any:
+            wanted = targets(data.ages[rows], data.genders[rows], age_head), sample_weights(data.genders[rows], weights)
+            return together.share(training_batches(data.source, rows, *wanted, rank=rank, workers=workers, **options))
+
+        changes = {"augment": get_augment(augment), "first_size": first_size, "first_epochs": first_epochs}
+        order = {"batch_size": batch_size, "epochs": epochs, "seed": seed, "start_epoch": start}
         own = [StopBadTraining(files_of), *([reducing] if reducing else []), checkpoints]
         with together.training():
             model.fit(
-                together.share(batches),
+                batches_of(data.train, weights, **order, **changes),
                 epochs=epochs,
                 initial_epoch=start,
                 steps_per_epoch=-(-len(data.train) // batch_size),
-                validation_data=together.share(validation),
+                validation_data=batches_of(data.validation, "none", batch_size=64, epochs=1, seed=0),
                 callbacks=[*own, *callbacks, together],
                 shuffle=False,  # the batches come in their order already
                 verbose=0,

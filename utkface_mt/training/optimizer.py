@@ -68,6 +68,5 @@ def build_optimizer(
 
 def plateau_callback(patience: int) -> keras.callbacks.ReduceLROnPlateau:
     """Lowers the rate when the validation loss has not improved for half the patience of the early stop, in epochs."""
-    return keras.callbacks.ReduceLROnPlateau(
-        monitor="val_loss", factor=PLATEAU_FACTOR, patience=max(1, patience // 2), min_lr=1e-7
-    )
+    waits = max(1, patience // 2)
+    return keras.callbacks.ReduceLROnPlateau("val_loss", PLATEAU_FACTOR, patience=waits, min_lr=1e-7)

@@ -77,16 +77,13 @@ def search(
 ) -> optuna.Study:
     """Works on a study until it has `trials` finished trials, going on with what is there.
 
-    A trial is judged by its lowest validation loss; the test set plays no part. Other workers may call this at the
-    same time with the same storage and name; each trial is run by one of them.
+    A trial is judged by its lowest validation loss; the test set plays no part. The objective trains with
+    hyperparameters, as `suggest` draws them, and further callbacks; `report` is called with the study and each trial
+    that this worker has finished.
 
-    Args:
-        objective: trains with hyperparameters, as `suggest` draws them, and further callbacks, and returns the history.
-        storage: as for `open_storage`.
-        trials: how many trials are to be finished in all; several workers may finish one or two more.
-        name: the study's.
-        seed: of the sampler. Workers that share a study give none, so that they draw different trials.
-        report: called with the study and each trial that this worker has finished.
+    Other workers may call this at the same time with the same storage (as for `open_storage`) and name; each trial is
+    run by one of them, and they may finish one or two more. They give no seed of the sampler, so that they draw
+    different trials.
     """
     study = open_study(storage, trials, name, seed)
 
@@ -144,11 +141,9 @@ def best_parameters(study: optuna.Study) -> dict[str, Any]:
 
 
 def open_storage(url: str) -> optuna.storages.BaseStorage:
-    """Opens the storage of studies.
+    """Opens the storage of studies: `sqlite:///FILE` for the workers of one machine, `journal:FILE` on a shared disk.
 
-    Args:
-        url: `sqlite:///FILE` (workers of one machine), `journal:FILE` (a file on a shared disk), or the URL of a
-            database that SQLAlchemy reaches, such as `postgresql://USER@HOST/NAME`.
+    Or the URL of a database that SQLAlchemy reaches, such as `postgresql://USER@HOST/NAME`.
 
     Raises:
         UserError: if it cannot be opened.

@@ -1,19 +1,17 @@
 """Training on one device, on all devices of a machine, or on several machines."""
 
+from ..config import STRATEGIES
 from ..util.backend import tf
 from ..util.errors import UserError
 from .workers import join_workers
-
-STRATEGIES = ("auto", "mirrored", "multiworker")
 
 
 def get_strategy(name: str) -> tf.distribute.Strategy:
     """Chooses how training is spread over devices.
 
-    Args:
-        name: `mirrored` copies the network to every GPU of this machine (without any, to every logical processor
-            that TensorFlow was told of) and divides each batch between them; `auto` does so if there are several
-            GPUs and uses one device otherwise; `multiworker` joins the processes that `TF_CONFIG` names.
+    `mirrored` copies the network to every GPU of this machine (without any, to every logical processor that TensorFlow
+    was told of) and divides each batch between them; `auto` does so if there are several GPUs and uses one device
+    otherwise; `multiworker` joins the processes that `TF_CONFIG` names.
 
     Raises:
         UserError: if there is no strategy of that name, or the workers cannot be joined.

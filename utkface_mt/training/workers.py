@@ -42,11 +42,6 @@ class Cluster:
         """A worker in words."""
         return f"Worker {rank} ({self.addresses[rank]})"
 
-    def place(self, rank: int) -> tuple[str, int]:
-        """A worker's host and port."""
-        host, _, port = self.addresses[rank].rpartition(":")
-        return host, int(port)
-
 
 def name_workers(workers: str, rank: int) -> None:
     """Puts addresses (`HOST:PORT,HOST:PORT`) and rank where TensorFlow reads them; empty ones leave it as it is."""
@@ -76,9 +71,7 @@ def read_cluster() -> Cluster:
     if len(set(addresses)) < max(2, len(addresses)) or not all(0 < port < 65536 for port in ports):
         raise UserError(f"workers={','.join(addresses)!r} should be two or more different addresses HOST:PORT.")
     if not 0 <= rank < len(addresses):
-        raise UserError(
-            f"rank={rank} is none of the {len(addresses)} workers; the ranks go from 0 to {len(ports) - 1}."
-        )
+        raise UserError(f"rank={rank} is none of the {len(ports)} workers; the ranks go from 0 to {len(ports) - 1}.")
     return Cluster(addresses, rank)
 
 
@@ -98,13 +91,14 @@ def join_workers() -> tf.distribute.Strategy:
     cluster = read_cluster()
     if len(tf.config.list_physical_devices("GPU")) > 1:
         raise UserError("A worker has one GPU: start one for each of them, with CUDA_VISIBLE_DEVICES=0, 1, ...")
-    (host, leading), (_, port) = (cluster.place(rank) for rank in (0, cluster.rank))
-    if not _opens(socket.create_server, ("", port), PORT_SECONDS):
+    host, _, leading = cluster.addresses[0].rpartition(":")
+    port = cluster.addresses[cluster.rank].rpartition(":")[2]
+    if not _opens(socket.create_server, ("", int(port)), PORT_SECONDS):
         raise UserError(
             f"Port {port}, that of {cluster.name(cluster.rank)}, is taken on this machine: stop who listens there, "
             "give this worker its own rank, or name another port in the commands of all workers."
         )
-    if cluster.rank and not _opens(socket.create_connection, (host, leading), JOIN_SECONDS):
+    if cluster.rank and not _opens(socket.create_connection, (host, int(leading)), JOIN_SECONDS):
         raise UserError(f"{cluster.name(0)} did not answer for {JOIN_SECONDS} s: is it started, and its port open?")
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
@@ -138,6 +132,14 @@ def ask(key: str, seconds: float = 0) -> str:
     return context.context().get_config_key_value(f"utkface_mt/{key}", int(1000 * seconds))
 
 
+def hear(key: str, own: str) -> str:
+    """What the first worker says under a key: called by all, each with what it would say."""
+    if read_cluster().rank:
+        return ask(key)
+    tell(key, own)
+    return own
+
+
 def order(experiment: dict[str, Any], key: str) -> None:
     """Tells the others what is trained next; they take it from `orders`."""
     tell(f"order/{next(_orders)}", json.dumps({"experiment": experiment, "key": key}))
@@ -157,21 +159,17 @@ def introduce(identity: dict[str, Any]) -> None:
         UserError: if a worker does not come, or differs in a field of `identity`.
     """
     cluster, problem = read_cluster(), ""
-    own = json.loads(json.dumps({**identity, "list of workers": cluster.addresses}))
-    if cluster.rank:
-        tell(f"identity/{cluster.rank}", json.dumps(own))
-        problem = ask("verdict")
-    else:
-        for rank in range(1, len(cluster.addresses)):
-            try:
-                told = json.loads(ask(f"identity/{rank}", JOIN_SECONDS))
-            except tf.errors.DeadlineExceededError:
-                problem += f"{cluster.name(rank)} did not come within {JOIN_SECONDS} s. "
-                break
-            if differing := [name for name, value in own.items() if told.get(name) != value]:
-                problem += f"{cluster.name(rank)} has another {' and another '.join(differing)} than worker 0. "
-        tell("verdict", problem)
-    if problem:
+    own = {name: json.dumps(value) for name, value in {**identity, "list of workers": cluster.addresses}.items()}
+    tell(f"identity/{cluster.rank}", json.dumps(own))
+    for rank in range(1, len(cluster.addresses) if cluster.rank == 0 else 0):
+        try:
+            told = json.loads(ask(f"identity/{rank}", JOIN_SECONDS))
+        except tf.errors.DeadlineExceededError:
+            problem += f"{cluster.name(rank)} did not come within {JOIN_SECONDS} s. "
+            break
+        if differing := [name for name in own if told.get(name) != own[name]]:
+            problem += f"{cluster.name(rank)} has another {' and another '.join(differing)} than worker 0. "
+    if problem := hear("verdict", problem):
         raise UserError(f"{problem}Nothing was trained. Start all workers with the same command but for the rank.")
 
 
@@ -218,9 +216,8 @@ class InStep(keras.callbacks.Callback):
         Raises:
             UserError: if the first worker has found another one in its folder.
         """
-        if self.cluster and self.cluster.rank == 0:
-            tell(f"{self._run}/start", str(epoch))
-        elif self.cluster and (first := ask(f"{self._run}/start")) != str(epoch):
+        self._epoch = epoch
+        if self.cluster and (first := hear(f"{self._run}/start", str(epoch))) != str(epoch):
             raise UserError(
                 f"This worker would go on with epoch {epoch + 1}, worker 0 with {int(first) + 1}: do all workers share "
                 "the runs folder (--runs, on NFS or the like)?"
@@ -240,16 +237,11 @@ class InStep(keras.callbacks.Callback):
                     context.context().report_error_to_cluster(tf.errors.CANCELLED, "A worker was interrupted")
             raise
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        """Notes where the run is."""
-        self._epoch = epoch
-
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Waits for the first worker, and stops if it does."""
-        if self.cluster and self.cluster.rank == 0:
-            tell(f"{self._run}/{epoch}", "stop" if self.model.stop_training else "")
-        elif self.cluster and ask(f"{self._run}/{epoch}"):
+        if self.cluster and hear(f"{self._run}/{epoch}", "stop" if self.model.stop_training else ""):
             self.model.stop_training = True
+        self._epoch = epoch + 1
 
 
 class WorkerModel(keras.Model):

@@ -25,11 +25,8 @@ if TYPE_CHECKING:
 def replacing(path: Path) -> Iterator[Path]:
     """Gives a temporary path beside `path` and renames it to `path` when the block ends well.
 
-    Args:
-        path: the file or folder to make. A file that exists is replaced, a folder that exists is kept.
-
-    Yields:
-        The temporary path, which does not exist yet and has the suffixes of `path`: writers choose formats by them.
+    The temporary path does not exist yet and has the suffixes of `path`: writers choose formats by them. A file that
+    exists is replaced, a folder that exists is kept.
 
     Raises:
         UserError: if the folder cannot be written.

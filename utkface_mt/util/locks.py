@@ -22,12 +22,9 @@ _kept: list[FileLock] = []  # held until this process ends
 
 @contextlib.contextmanager
 def holding(path: Path, work: str, waiting: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Holds a lock while the block runs.
+    """Holds a lock while the block runs; beside it a JSON file says who holds it, and for what work.
 
-    Args:
-        path: the lock file. Beside it a JSON file says who holds it.
-        work: what the holder does, for the message to others.
-        waiting: called once with who holds the lock, before it is waited for; without it nobody waits.
+    If another process holds it, `waiting` is told who, and the lock is waited for; without `waiting` nobody waits.
 
     Raises:
         UserError: if another process holds it and nobody waits.
@@ -108,7 +105,6 @@ def _acquire(path: Path, seconds: float) -> FileLock | None:
 
 
 def _holder(path: Path) -> str:
-    """Who holds a lock, in words."""
     try:
         holder = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         return f"Process {holder['process']} has been {holder['work']} since {holder['since']}"
