@@ -174,6 +174,44 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path):
     assert f"that of Worker 0 ({address}), is taken on this machine" in errors
 
 
+INTRODUCE = """
+import json, sys
+from utkface_mt.training import workers
+
+workers.JOIN_SECONDS = 4
+workers.join_workers()
+workers.introduce(json.loads(sys.argv[1]))
+"""
+
+
+def _introduce(identity: dict, rank: int, ports: list[int]) -> subprocess.Popen:
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+    config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": rank}})
+    command = [sys.executable, "-c", INTRODUCE, json.dumps(identity)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "TF_CONFIG": config})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("field", ["version", "data set", "experiment"])
+def test_a_worker_that_would_do_something_else_is_refused_on_both_sides(field: str):
+    same, ports = {"version": "1", "data set": "a", "experiment": "x"}, _free_ports(2)
+    processes = [_introduce(identity, rank, ports) for rank, identity in enumerate((same, {**same, field: "other"}))]
+    for process in processes:
+        _, errors = process.communicate(timeout=LONGEST)
+        assert process.returncode == 1
+        assert f"Worker 1 (127.0.0.1:{ports[1]}) has another {field} than worker 0. Nothing was trained." in errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_worker_that_never_comes_is_named(rank: int):
+    ports = _free_ports(2)
+    process = _introduce({}, rank, ports)
+    _, errors = process.communicate(timeout=LONGEST)
+    assert process.returncode == 1
+    assert f"Worker {1 - rank} (127.0.0.1:{ports[1 - rank]}) did not come within 4 s" in errors
+
+
 @given(st.integers(1, 40), st.integers(1, 6), st.integers(0, 10**6))
 def test_shares_have_one_size_and_the_mean_over_them_is_that_of_the_batch(faces: int, workers: int, seed: int):
     rng = np.random.default_rng(seed)

@@ -86,20 +86,20 @@ def join_workers() -> tf.distribute.Strategy:
     """Joins the cluster, once in a process and before TensorFlow has done anything else.
 
     Raises:
-        UserError: if the port is taken, the first worker does not answer, or TensorFlow has worked already.
+        UserError: if the port is taken, a worker does not come, or TensorFlow has worked already.
     """
     cluster = read_cluster()
     if len(tf.config.list_physical_devices("GPU")) > 1:
         raise UserError("A worker has one GPU: start one for each of them, with CUDA_VISIBLE_DEVICES=0, 1, ...")
-    host, _, leading = cluster.addresses[0].rpartition(":")
-    port = cluster.addresses[cluster.rank].rpartition(":")[2]
-    if not _opens(socket.create_server, ("", int(port)), PORT_SECONDS):
+    port = _place(cluster, cluster.rank)[1]
+    listening = _opened(lambda: socket.create_server(("", port)), PORT_SECONDS)
+    if not listening:
         raise UserError(
             f"Port {port}, that of {cluster.name(cluster.rank)}, is taken on this machine: stop who listens there, "
             "give this worker its own rank, or name another port in the commands of all workers."
         )
-    if cluster.rank and not _opens(socket.create_connection, (host, int(leading)), JOIN_SECONDS):
-        raise UserError(f"{cluster.name(0)} did not answer for {JOIN_SECONDS} s: is it started, and its port open?")
+    with listening:
+        _meet(cluster, listening)
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
@@ -110,15 +110,38 @@ def join_workers() -> tf.distribute.Strategy:
     return strategy
 
 
-def _opens(open_socket: Callable[..., socket.socket], address: tuple[str, int], seconds: float) -> bool:
-    """Whether a port can be listened at, or reached, before some seconds are over."""
+def _meet(cluster: Cluster, listening: socket.socket) -> None:
+    """Waits until all workers are there, the first one calling on the others: TensorFlow would wait without end."""
+    late = [] if cluster.rank else range(1, len(cluster.addresses))
+    late = [rank for rank in late if not _opened(lambda rank=rank: _call_on(cluster, rank), JOIN_SECONDS)]
+    if cluster.rank:
+        listening.settimeout(JOIN_SECONDS)
+        try:
+            listening.accept()[0].close()
+        except TimeoutError:
+            late = [0]
+    if late:
+        names = " and ".join(map(cluster.name, late))
+        raise UserError(f"{names} did not come within {JOIN_SECONDS:.0f} s: started, and the port open?")
+
+
+def _call_on(cluster: Cluster, rank: int) -> socket.socket:
+    return socket.create_connection(_place(cluster, rank), timeout=5)
+
+
+def _place(cluster: Cluster, rank: int) -> tuple[str, int]:
+    host, _, port = cluster.addresses[rank].rpartition(":")
+    return host, int(port)
+
+
+def _opened(open_socket: Callable[[], socket.socket], seconds: float) -> socket.socket | None:
+    """A socket, as soon as it can be opened, or None after some seconds."""
     ends = time.monotonic() + seconds
     while True:
         with contextlib.suppress(OSError):
-            open_socket(address).close()
-            return True
+            return open_socket()
         if time.monotonic() > ends:
-            return False
+            return None
         time.sleep(0.5)
 
 
