@@ -5,10 +5,10 @@ Writes `runs/bench/bench.json` and `bench.png`; the last line of the output is t
 
 import argparse
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -28,7 +28,6 @@ from .bench_training import BATCH
 from .command import call
 
 PASSES = 3  # of a training step: forward, and back to the weights and to the inputs of each layer
-Seconds = dict[str, list[float]]  # of two ways, `plain` and `ours`, turn by turn
 INPUT_WAY = "our training step, which it has to keep ahead of"
 
 
@@ -49,12 +48,11 @@ class Amounts:
     photos: int = 100  # that `predict` looks at
 
 
-def run_benchmark(folder: Path, amounts: Amounts | None = None) -> dict[str, Any]:
+def run_benchmark(folder: Path, amounts: Amounts) -> dict[str, Any]:
     """Measures everything, writes `bench.json` and `bench.png` into a folder, and returns the summary."""
-    amounts = amounts or Amounts()
-    scratch = folder / "scratch"
-    shutil.rmtree(scratch, ignore_errors=True)
-    try:
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder) as name:
+        scratch = Path(name)
         rows, rate = _measure_training(amounts)
         rows += _measure_predictions(amounts)
         print(f"Drawing {amounts.drawn} faces and making {amounts.indexed:,} of them ...", flush=True)
@@ -65,8 +63,6 @@ def run_benchmark(folder: Path, amounts: Amounts | None = None) -> dict[str, Any
         counts, place, size = (*amounts.growth, amounts.indexed), scratch / "prepared", amounts.image_sizes[1]
         preparation = [apart("prepare", faces, place / str(count), count, size) for count in counts]
         predicted = measure_predict(scratch / "few", drawn[: amounts.photos], scratch / "photos")
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     report = _report(rows, rate, preparation, predicted)
     write_json(folder / "bench.json", report)
     ratio_chart(report, folder / "bench.png")
@@ -78,8 +74,8 @@ def run_benchmark(folder: Path, amounts: Amounts | None = None) -> dict[str, Any
     return report["summary"]
 
 
-def _row(key: str, what: str, plain_way: str, amount: int, seconds: Seconds, goal: float = 0.0) -> dict[str, Any]:
-    """A line of the table: two ways of doing the same, in pictures a second, their ratio, and the ratio to reach."""
+def _row(key: str, what: str, plain_way: str, amount: int, seconds: dict, goal: float = 0.0) -> dict[str, Any]:
+    """A line of the table: two ways, `plain` and `ours`, in pictures a second, their ratio, and the ratio to reach."""
     middle = {way: median(values) for way, values in seconds.items()}
     return {
         "key": key,
@@ -161,16 +157,13 @@ def ratio_chart(report: dict[str, Any], path: Path) -> None:
     use_style("Agg")
     rows = report["rows"][::-1]
     figure, axes = new_axes(9, 0.55 * len(rows) + 1.2)
-    places = range(len(rows))
-    axes.barh(places, [row["ratio"] - 1 for row in rows], left=1, color=BLUE, height=0.6)
-    for place, row in zip(places, rows, strict=True):
-        axes.annotate(f" {row['ratio']:.1f} x", (row["ratio"], place), va="center", fontsize=11)
-        if row["goal"]:
-            axes.plot([row["goal"]] * 2, [place - 0.38, place + 0.38], color=ORANGE, linewidth=2.5)
+    bars = axes.barh([row["what"] for row in rows], [row["ratio"] - 1 for row in rows], left=1, color=BLUE, height=0.6)
+    axes.bar_label(bars, [f" {row['ratio']:.1f} x" for row in rows], fontsize=11)
+    goals = {row["what"]: row["goal"] for row in rows if row["goal"]}
+    axes.plot(list(goals.values()), list(goals), "|", color=ORANGE, markersize=24, markeredgewidth=2.5)
     axes.axvline(1, color=GREY, linewidth=1)
     axes.set(xscale="log", xlim=(0.9, max(row["ratio"] for row in rows) * 1.6))
     axes.set_xticks([1, 2, 5, 10, 20, 50], labels=["1", "2", "5", "10", "20", "50"])
-    axes.set_yticks(list(places), labels=[row["what"] for row in rows])
     axes.set_xlabel(f"{report['machine']}; orange: the goal")
     axes.set_title("How many times as fast as the plain way?")
     with replacing(path) as temporary:
@@ -181,7 +174,7 @@ def ratio_chart(report: dict[str, Any], path: Path) -> None:
 def main() -> None:
     """Measures, and prints the summary as JSON."""
     argparse.ArgumentParser(description=__doc__).parse_args()
-    print(json.dumps(run_benchmark(Settings.read().runs_folder / "bench")))
+    print(json.dumps(run_benchmark(Settings.read().runs_folder / "bench", Amounts())))
 
 
 if __name__ == "__main__":

@@ -58,11 +58,8 @@ class Faces:
         ages, genders = rng.integers(1, 100, count), rng.integers(0, 2, count)
         self.head = AgeHead.fit(ages)
         self.targets, self.weights = targets(ages, genders, self.head), sample_weights(genders, "none")
-
-    @property
-    def arrays(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """What plain Keras is given."""
-        return self.source.astype(np.float32), self.targets
+        self.losses = {"loss": task_losses(self.head), "loss_weights": loss_weights(0.5)}  # as in `training.fit`
+        self.arrays = self.source.astype(np.float32), self.targets  # what plain Keras is given
 
     def batches(self, epochs: int = 1, augment: str = "none") -> tf.data.Dataset:
         """The package's training batches of all faces."""
@@ -85,12 +82,6 @@ def plain_network(size: int, width: float, trainable: bool = True) -> keras.Mode
     return network
 
 
-def compile_as_fit_does(network: keras.Model, head: AgeHead) -> None:
-    """Compiles the package's network or its heads as `utkface_mt.training.fit` does."""
-    losses = {"loss": task_losses(head), "loss_weights": loss_weights(0.5)}
-    network.compile(build_optimizer("adam", 1e-3), **losses, jit_compile=False)
-
-
 def _fit_seconds(network: keras.Model, *data: Any, **options: Any) -> float:
     """Seconds of a fit's steps but the first, which waits for the input to start.
 
@@ -111,7 +102,7 @@ def measure_training(size: int, width: float, steps: int, turns: int) -> tuple[d
     faces, in_order = Faces((steps + 1) * BATCH, size), {"batch_size": BATCH, "shuffle": False}
     arrays, plain = faces.arrays, plain_network(size, width)
     ours = build_network(faces.head, width=width, image_size=size, dropout=DROPOUT)
-    compile_as_fit_does(ours, faces.head)
+    ours.compile(build_optimizer("adam", 1e-3), **faces.losses)
     augmented = functools.partial(faces.batches, augment="standard")
     ways = {
         "plain": lambda: _fit_seconds(plain, *arrays, **in_order),
@@ -170,7 +161,7 @@ def measure_frozen_baseline(size: int, width: float, count: int, turns: int) -> 
     arrays, plain = faces.arrays, plain_network(size, width, trainable=False)
     extractor = feature_model(build_network(faces.head, width=width, image_size=size, fine_tune=0.0))
     heads = build_heads(extractor.output_shape[-1], faces.head, dropout=DROPOUT)
-    compile_as_fit_does(heads, faces.head)
+    heads.compile(build_optimizer("adam", 1e-3), **faces.losses)
     long = {"epochs": BASELINE_EPOCHS, "steps_per_epoch": -(-count // BATCH)}
 
     def through_features() -> None:

@@ -95,9 +95,8 @@ def _compare(
 
 def open_exported(path: Path) -> Callable[[np.ndarray], Answers]:
     """Opens what `export_model` wrote: crops uint8 `[n, 200, 200, 3]` to `age` and `probability_female`, `[n]` each."""
-    openers = {".tflite": _litert, ".onnx": _onnx}
     with quietly():
-        return openers.get(path.suffix, _saved_model)(path)
+        return {".tflite": _litert, ".onnx": _onnx}.get(path.suffix, _saved_model)(path)
 
 
 def _saved_model(path: Path) -> Callable[[np.ndarray], Answers]:

@@ -20,34 +20,25 @@ from utkface_mt.util.files import write_table
 
 from .command import call, data_parser, workspace_of
 
-FOLDS = 5
 RECIPE = {"image_size": 128, "first_size": 0, "epochs": 12}  # the best recipe, shortened to a night on two cores
 
 
-def answer_fold(workspace: Workspace, experiment: Experiment, fold: np.ndarray) -> pd.DataFrame:
-    """The answers to a fold's faces, at the positions `fold`, by a network that was trained on the others.
+def audit(workspace: Workspace, experiment: Experiment, folds: int = 5) -> pd.DataFrame:
+    """The table of all faces with out-of-fold answers and suspicions, the most suspicious first.
 
-    A tenth of the others decides which epoch is kept, and gives the interval of the ages.
+    Of the faces outside a fold a tenth decides which epoch is kept, and gives the interval of the ages.
     """
-    clusters = workspace.faces["cluster"]
-    order = np.random.default_rng(0).permutation(clusters.unique())
-    part = pd.Series("train", workspace.faces.index).mask(clusters.isin(order[: len(order) // 10]), "validation")
-    part.iloc[fold] = "test"
-    workspace = replace(workspace, faces=workspace.faces.assign(part=part))
-    result = run(workspace, experiment)
-    answers = predict_part(workspace, load_network(workspace, result), experiment, "test")
-    half_width = AgeInterval.fit(workspace.store.predictions(result, "validation")).half_width
-    return answers.assign(age_low=answers["age"] - half_width, age_high=answers["age"] + half_width)
-
-
-def audit(workspace: Workspace, experiment: Experiment, folds: int = FOLDS) -> pd.DataFrame:
-    """The table of all faces with out-of-fold answers and suspicions, the most suspicious first."""
-    numbers, answers = deal_folds(workspace.faces, folds), []
+    faces, answers = workspace.faces, []
+    clusters = np.random.default_rng(0).permutation(faces["cluster"].unique())
+    apart, numbers = faces["cluster"].isin(clusters[: len(clusters) // 10]), deal_folds(faces, folds)
     for number in range(folds):
-        fold = np.flatnonzero(numbers == number)
-        answers.append(answer_fold(workspace, experiment, fold))
-        error = (answers[-1]["age"] - answers[-1]["age_true"]).abs().mean()
-        print(f"fold {number + 1} of {folds}: {len(fold)} faces, age MAE {error:.2f} years", flush=True)
+        part = np.select([numbers == number, apart], ["test", "validation"], "train")
+        fold = replace(workspace, faces=faces.assign(part=part))
+        result = run(fold, experiment)
+        found = predict_part(fold, load_network(fold, result), experiment, "test")
+        half_width = AgeInterval.fit(workspace.store.predictions(result, "validation")).half_width
+        answers.append(found.assign(age_low=found["age"] - half_width, age_high=found["age"] + half_width))
+        print(f"fold {number + 1} of {folds}: {len(found)} faces, validation {result.validation}", flush=True)
     table = pd.concat(answers).rename(columns={"age": "age_predicted", "age_true": "age", "gender_true": "gender"})
     return most_suspicious_first(add_suspicion(table)).drop(columns="cluster").round(4)
 

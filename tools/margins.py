@@ -25,10 +25,7 @@ MARGINS = (-0.15, -0.1, -0.05, -0.025, 0.0, 0.025, 0.05, 0.1, 0.15)
 
 
 def usual_landmarks(workspace: Workspace) -> dict[str, Any]:
-    """Where the detector finds eyes, nose and mouth in UTKFace's crops.
-
-    The median place of each in pixels of 200, and the interquartile range around it, the wider of x and y.
-    """
+    """Where eyes, nose and mouth lie in UTKFace's crops: medians in pixels of 200, and the interquartile range."""
     positions = workspace.positions("train")
     positions = positions[:: max(1, len(positions) // TRAIN_FACES)]
     places = [place for _, _, place in _located(workspace, positions)]

@@ -1,11 +1,10 @@
 """Makes the weights the `sample` profile starts from.
 
-On UTKFace the backbone starts from ImageNet. The sample needs the same without a download: a backbone that has learnt
-to see, but was never told an age or a gender. So a narrow MobileNetV2 learns to read *other* traits off drawn faces:
-pose, light, background, clothes, glasses, smile, and the colours and shapes of hair, skin, eyes, brows and lips. Some
-of them, hair above all, go along with age or gender, as some of what ImageNet teaches does; without them a frozen
-baseline would hardly beat chance at gender (58 % was measured). Wrinkles, beards, baldness and the proportions of a
-growing face are left for fine-tuning. It takes about ten minutes on two cores; the seed differs from every sample's.
+The sample needs without a download what ImageNet is to UTKFace: a backbone that has learnt to see, but was never told
+an age or a gender. So a narrow MobileNetV2 learns to read *other* traits off drawn faces: pose, light, background,
+clothes, glasses, smile, and colours and shapes of hair, skin, eyes, brows and lips. Some, hair above all, go along with
+age or gender; without them a frozen baseline would hardly beat chance at gender (58 % was measured). Wrinkles, beards
+and baldness are left for fine-tuning. It takes about ten minutes on two cores; the seed differs from every sample's.
 """
 
 import argparse

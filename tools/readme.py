@@ -11,21 +11,19 @@ from typing import Any
 
 import pandas as pd
 
-from utkface_mt.config import PROFILES, REFERENCE, repository_root
+from utkface_mt.config import REFERENCE, repository_root
 from utkface_mt.data.labels import age_group, gender_name, race_name
 from utkface_mt.evaluation.calibration import COVERAGE, AgeInterval, GenderCalibration, calibration_error
 from utkface_mt.evaluation.metrics import by_group
 from utkface_mt.evaluation.tables import age_error_grid, gender_report
 from utkface_mt.experiments import reference as measured
 from utkface_mt.experiments.results import results_table, with_interval
-from utkface_mt.experiments.rows import ROWS, SCHEDULERS
 from utkface_mt.model.weights import BUNDLED_MODEL
 from utkface_mt.util.files import read_json, write_text
 
 from .command import call
 
 BLOCK = re.compile(r"<!-- ([a-z-]+) -->\n.*?<!-- /\1 -->", re.DOTALL)
-TEN_MILLION = 10_000_000
 SCORES = {"age MAE": "{age_mae:.2f}", "gender accuracy": "{gender_accuracy:.1%}"}
 CHANGE = {"change of age MAE [95 %]": "{change}"}
 
@@ -186,29 +184,6 @@ def performance() -> str:
     return f"{_table(report['rows'], columns)}\n\n{_facts(facts)}"
 
 
-def ten_million() -> str:
-    """What ten million faces would take with today's code and speeds."""
-    report, profile = read_json(REFERENCE / "bench.json"), PROFILES["cpu"]
-    speed = {row["key"]: row["ours"] for row in report["rows"]}["train_128"]
-    *_, grown, indexed = report["preparation"]
-    index, split = indexed["index"] / indexed["faces"], grown["split"] / grown["faces"]
-    start = profile.start.epochs
-    epochs = sum(row.changes(profile).get("epochs", start) for row in ROWS if row.previous)
-    epochs += (len(SCHEDULERS) - 1 + len(profile.gender_shares)) * start + profile.trials * profile.trial_epochs
-    hours = TEN_MILLION / speed / 3600
-    return _facts(
-        {
-            "decoded pictures at 128 px, 49,152 bytes each": f"{3 * 128**2 * TEN_MILLION / 1e9:,.0f} GB",
-            "reading and hashing every file, in proportion": f"{index * TEN_MILLION / 3600:.1f} h",
-            "the split as it is done today, in proportion": f"{split * TEN_MILLION / 3600:.1f} h",
-            f"one epoch at the measured {speed:,.0f} pictures/s (two cores)": f"{hours:.1f} h",
-            f"the ladder, {epochs} epochs, on these two cores": f"{hours * epochs / 24:,.0f} days",
-            "the same in core hours": f"{2 * hours * epochs:,.0f}",
-        },
-        "estimate",
-    )
-
-
 def notebooks() -> str:
     """The chapters as a list of links with their questions, and the time they take with the sample."""
     took = read_json(REFERENCE / "sample_run.json")
@@ -253,9 +228,9 @@ def _scores(scores: Mapping[str, float]) -> str:
     return text.format(**scores).replace("%", " %")
 
 
-def _facts(facts: Mapping[str, str], title: str = "measured") -> str:
+def _facts(facts: Mapping[str, str]) -> str:
     """Names and what they come to, in two columns."""
-    return _markdown(pd.DataFrame(facts.items(), columns=["what", title]))
+    return _markdown(pd.DataFrame(facts.items(), columns=["what", "measured"]))
 
 
 def _table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
@@ -278,7 +253,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
 }
 _BY_NAME = (
     *(steps, seeds, gender_classes, age_errors, races, race_and_gender, certainty, own_intervals),
-    *(performance, ten_million, notebooks, exports, margins),
+    *(performance, notebooks, exports, margins),
 )
 BLOCKS |= {block.__name__.replace("_", "-"): block for block in _BY_NAME}
 

@@ -30,8 +30,8 @@ def reproduce(workspace: Workspace, row: str, seed: int) -> tuple[Result, pd.Dat
     else:
         experiment = replace(reference.experiment, weights=workspace.start.weights, seed=seed)
         result = run(workspace, experiment, row=row, repeat=True)
-    before = measured_predictions(reference)
-    return result, compare(reference, before, result, workspace.store.predictions(result, "test"))
+    now = workspace.store.predictions(result, "test")
+    return result, compare(reference, measured_predictions(reference), result, now)
 
 
 def compare(reference: Result, before: pd.DataFrame, result: Result, now: pd.DataFrame) -> pd.DataFrame:

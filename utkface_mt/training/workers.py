@@ -92,7 +92,7 @@ def join_workers() -> tf.distribute.Strategy:
     if len(tf.config.list_physical_devices("GPU")) > 1:
         raise UserError("A worker has one GPU: start one for each of them, with CUDA_VISIBLE_DEVICES=0, 1, ...")
     port = _place(cluster, cluster.rank)[1]
-    listening = _opened(lambda: socket.create_server(("", port)), PORT_SECONDS)
+    listening = _opened(socket.create_server, ("", port), PORT_SECONDS)
     if not listening:
         raise UserError(
             f"Port {port}, that of {cluster.name(cluster.rank)}, is taken on this machine: stop who listens there, "
@@ -113,7 +113,7 @@ def join_workers() -> tf.distribute.Strategy:
 def _meet(cluster: Cluster, listening: socket.socket) -> None:
     """Waits until all workers are there, the first one calling on the others: TensorFlow would wait without end."""
     late = [] if cluster.rank else range(1, len(cluster.addresses))
-    late = [rank for rank in late if not _opened(lambda rank=rank: _call_on(cluster, rank), JOIN_SECONDS)]
+    late = [rank for rank in late if not _opened(socket.create_connection, _place(cluster, rank), JOIN_SECONDS)]
     if cluster.rank:
         listening.settimeout(JOIN_SECONDS)
         try:
@@ -125,21 +125,17 @@ def _meet(cluster: Cluster, listening: socket.socket) -> None:
         raise UserError(f"{names} did not come within {JOIN_SECONDS:.0f} s: started, and the port open?")
 
 
-def _call_on(cluster: Cluster, rank: int) -> socket.socket:
-    return socket.create_connection(_place(cluster, rank), timeout=5)
-
-
 def _place(cluster: Cluster, rank: int) -> tuple[str, int]:
     host, _, port = cluster.addresses[rank].rpartition(":")
     return host, int(port)
 
 
-def _opened(open_socket: Callable[[], socket.socket], seconds: float) -> socket.socket | None:
-    """A socket, as soon as it can be opened, or None after some seconds."""
+def _opened(open_socket: Callable[..., socket.socket], address: tuple, seconds: float) -> socket.socket | None:
+    """A socket at an address, as soon as it can be opened, or None after some seconds."""
     ends = time.monotonic() + seconds
     while True:
         with contextlib.suppress(OSError):
-            return open_socket()
+            return open_socket(address)
         if time.monotonic() > ends:
             return None
         time.sleep(0.5)
@@ -176,20 +172,16 @@ def orders() -> Iterator[dict[str, Any]]:
 
 
 def introduce(identity: dict[str, Any]) -> None:
-    """Makes sure that all workers have come and are about to do the same: called by each with what it would do.
+    """Makes sure that all workers are about to do the same: called by each with what it would do.
 
     Raises:
-        UserError: if a worker does not come, or differs in a field of `identity`.
+        UserError: if a worker differs in a field of `identity`.
     """
     cluster, problem = read_cluster(), ""
     own = {name: json.dumps(value) for name, value in {**identity, "list of workers": cluster.addresses}.items()}
     tell(f"identity/{cluster.rank}", json.dumps(own))
     for rank in range(1, len(cluster.addresses) if cluster.rank == 0 else 0):
-        try:
-            told = json.loads(ask(f"identity/{rank}", JOIN_SECONDS))
-        except tf.errors.DeadlineExceededError:
-            problem += f"{cluster.name(rank)} did not come within {JOIN_SECONDS} s. "
-            break
+        told = json.loads(ask(f"identity/{rank}", JOIN_SECONDS))
         if differing := [name for name in own if told.get(name) != own[name]]:
             problem += f"{cluster.name(rank)} has another {' and another '.join(differing)} than worker 0. "
     if problem := hear("verdict", problem):
