@@ -267,7 +267,11 @@ def test_two_start_at_once_for_the_first_time_or_without_a_place_for_caches(astr
 def test_control_c_in_a_terminal_keeps_the_rows(astronaut: Image.Image, tmp_path: Path):
     for number in range(400):
         astronaut.save(tmp_path / f"{number:03}.png")
-    code = "import sys; from utkface_mt.cli import main; sys.exit(main(['predict', '.', '--csv', '../faces.csv']))"
+    code = (
+        "import signal, sys; from utkface_mt.cli import main; "
+        "signal.signal(signal.SIGINT, signal.default_int_handler); "  # in the background a shell has it ignored
+        "sys.exit(main(['predict', '.', '--csv', '../faces.csv']))"
+    )
     (tmp_path / "in").mkdir()
     done = _started(code, tmp_path)
     while not any(part.read_text().count("\n") > 20 for part in tmp_path.parent.glob("faces.part-*.csv")):
