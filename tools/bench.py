@@ -157,15 +157,15 @@ def ratio_chart(report: dict[str, Any], path: Path) -> None:
     use_style("Agg")
     rows = report["rows"][::-1]
     figure, axes = new_axes(9, 0.55 * len(rows) + 1.2)
-    bars = axes.barh([row["what"] for row in rows], [row["ratio"] - 1 for row in rows], left=1, color=BLUE, height=0.6)
-    axes.bar_label(bars, [f" {row['ratio']:.1f} x" for row in rows], fontsize=11)
+    axes.barh([row["what"] for row in rows], [row["ratio"] - 1 for row in rows], left=1, color=BLUE, height=0.6)
+    for place, row in enumerate(rows):
+        axes.annotate(f"  {row['ratio']:.1f} x", (max(row["ratio"], row["goal"], 1), place), va="center")
     goals = {row["what"]: row["goal"] for row in rows if row["goal"]}
     axes.plot(list(goals.values()), list(goals), "|", color=ORANGE, markersize=24, markeredgewidth=2.5)
     axes.axvline(1, color=GREY, linewidth=1)
     axes.set(xscale="log", xlim=(0.9, max(row["ratio"] for row in rows) * 1.6))
     axes.set_xticks([1, 2, 5, 10, 20, 50], labels=["1", "2", "5", "10", "20", "50"])
-    axes.set_xlabel(f"{report['machine']}; orange: the goal")
-    axes.set_title("How many times as fast as the plain way?")
+    axes.set(xlabel=f"{report['machine']}; orange: the goal", title="How many times as fast as the plain way?")
     with replacing(path) as temporary:
         figure.savefig(temporary)
     plt.close(figure)
