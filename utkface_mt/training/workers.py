@@ -26,6 +26,7 @@ from ..util.errors import UserError
 
 VARIABLE = "TF_CONFIG"  # where TensorFlow, and what starts it on a cluster, keep addresses and rank
 JOIN_SECONDS = 600  # how long workers wait for each other before they give up
+PACK_BYTES = 2**21  # gradients in a message: the first ones are on their way while the others are computed
 PORT_SECONDS = 15  # how long the notebook before may take to give its port back
 _orders = itertools.count()
 _runs = itertools.count()
@@ -100,8 +101,9 @@ def join_workers() -> tf.distribute.Strategy:
         )
     with listening:
         _meet(cluster, listening)
+    options = tf.distribute.experimental.CommunicationOptions(bytes_per_pack=PACK_BYTES)
     try:
-        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
     except RuntimeError as error:
         raise UserError(f"Workers are joined before anything else is done: restart the kernel ({error}).") from error
     strategy.extended.experimental_enable_get_next_as_optional = False  # all have as many batches: nobody need ask
@@ -276,13 +278,7 @@ class WorkerModel(keras.Model):
 
     def _make_function(self, step_function: Any) -> Any:
         """Second repair: Keras would reduce the logs of a step, which are scalars, along their first axis."""
-
-        def step(data: tuple) -> dict[str, tf.Tensor]:
-            logs = step_function(data)
-            means = tf.distribute.get_replica_context().all_reduce("MEAN", tf.stack(list(logs.values())))
-            return dict(zip(logs, tf.unstack(means), strict=True))
-
-        return tf.function(lambda batches: self.distribute_strategy.run(step, args=(batches.get_next(),)))
+        return tf.function(lambda batches: self.distribute_strategy.run(step_function, args=(batches.get_next(),)))
 
     def train_step(self, data: tuple) -> dict[str, tf.Tensor]:
         """A step with this worker's share; the optimiser adds up the gradients."""
@@ -302,4 +298,6 @@ class WorkerModel(keras.Model):
         counted, size = weights[COUNTED], tf.cast(tf.shape(faces)[0], tf.float32)
         mean = loss * self.distribute_strategy.num_replicas_in_sync * size / tf.maximum(tf.reduce_sum(counted), 1e-6)
         self._loss_tracker.update_state(mean, sample_weight=tf.math.count_nonzero(counted))
-        return loss, self.compute_metrics(faces, targets, answers, dict.fromkeys(targets, tf.sign(counted)))
+        logs = self.compute_metrics(faces, targets, answers, dict.fromkeys(targets, tf.sign(counted)))
+        means = tf.distribute.get_replica_context().all_reduce("MEAN", tf.stack(list(logs.values())))
+        return loss, dict(zip(logs, tf.unstack(means), strict=True))
