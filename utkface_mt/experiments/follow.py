@@ -32,10 +32,10 @@ def follow(settings: Settings) -> int:
     print(f"{cluster.name(cluster.rank)} follows {cluster.name(0)}.", flush=True)
     with naming_the_lost():
         workspace = open_workspace(settings)
-        for order in orders():
-            print(f"Training {order['key']} ...", flush=True)
+        for number, experiment in enumerate(orders(), start=1):
+            print(f"Training {number} of this notebook ...", flush=True)
             try:
-                train_with_others(workspace, Experiment.from_dict(order["experiment"]), order["key"])
+                train_with_others(workspace, Experiment.from_dict(experiment))
             except TrainingDivergedError as error:  # as on the first worker, which may go on with another trial
                 print(error, flush=True)
     os.environ[FOLLOWED] = "1"

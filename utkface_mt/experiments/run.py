@@ -145,7 +145,7 @@ def _train(
     folder, source = workspace.store.place(key), _source(workspace, experiment)
     with get_strategy(workspace.settings.strategy).scope():
         if shared := sharing():
-            order(experiment.to_dict(), key)
+            order(experiment.to_dict())
         model, history = _fit(workspace, experiment, source, folder / "training", callbacks)
     network = build(workspace, experiment) if shared or _is_frozen(experiment) else model
     if _is_frozen(experiment):
@@ -158,11 +158,11 @@ def _train(
     return network, history, round(seconds, 1)
 
 
-def train_with_others(workspace: Workspace, experiment: Experiment, key: str) -> None:
+def train_with_others(workspace: Workspace, experiment: Experiment) -> None:
     """Takes part, on a worker after the first, in the training that the first one has ordered."""
-    source = _source(workspace, experiment)
+    source, folder = _source(workspace, experiment), workspace.store.place(result_key(workspace, experiment))
     with get_strategy(workspace.settings.strategy).scope():
-        _fit(workspace, experiment, source, workspace.store.place(key) / "training", ())
+        _fit(workspace, experiment, source, folder / "training", ())
 
 
 def _is_frozen(experiment: Experiment) -> bool:

@@ -93,7 +93,9 @@ def fit(
 
         def batches_of(rows: np.ndarray, weights: str, **options: Any) -> Any:
             wanted = targets(data.ages[rows], data.genders[rows], age_head), sample_weights(data.genders[rows], weights)
-            return together.share(training_batches(data.source, rows, *wanted, rank=rank, workers=workers, **options))
+            batches = training_batches(data.source, rows, *wanted, rank=rank, workers=workers, **options)
+            here = model.distribute_strategy
+            return here.distribute_datasets_from_function(lambda _: batches) if cluster else batches
 
         changes = {"augment": get_augment(augment), "first_size": first_size, "first_epochs": first_epochs}
         order = {"batch_size": batch_size, "epochs": epochs, "seed": seed, "start_epoch": start}

@@ -161,13 +161,13 @@ def hear(key: str, own: str) -> str:
     return own
 
 
-def order(experiment: dict[str, Any], key: str) -> None:
+def order(experiment: dict[str, Any]) -> None:
     """Tells the others what is trained next; they take it from `orders`."""
-    tell(f"order/{next(_orders)}", json.dumps({"experiment": experiment, "key": key}))
+    tell(f"order/{next(_orders)}", json.dumps(experiment))
 
 
 def orders() -> Iterator[dict[str, Any]]:
-    """What the first worker has trained, one after the other, until its process ends."""
+    """The experiments that the first worker has trained, one after the other, until its process ends."""
     with contextlib.suppress(tf.errors.UnavailableError):  # gone while nothing was trained: its notebook is over
         while told := ask(f"order/{next(_orders)}"):
             yield json.loads(told)
@@ -196,11 +196,12 @@ def naming_the_lost() -> Iterator[None]:
     try:
         yield
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
-        found = re.search(r"/job:(chief|worker)/(?:replica:0/)?task:(\d+)", str(error))
-        if not found:
+        cluster, chiefs = read_cluster(), len(json.loads(os.environ[VARIABLE])["cluster"].get("chief", []))
+        named = re.findall(r"/job:(chief|worker)/(?:replica:0/)?task:(\d+)", str(error))
+        ranks = [int(task) + (chiefs if job == "worker" else 0) for job, task in named]
+        if not (others := [rank for rank in ranks if rank != cluster.rank]):  # it may name who tells first
             raise
-        chiefs = len(json.loads(os.environ[VARIABLE])["cluster"].get("chief", []))
-        raise lost(int(found[2]) + (chiefs if found[1] == "worker" else 0)) from error
+        raise lost(others[-1]) from error
 
 
 def lost(rank: int) -> UserError:
@@ -221,11 +222,6 @@ class InStep(keras.callbacks.Callback):
         """Takes the cluster that trains; each of its workers makes one for each training."""
         super().__init__()
         self.cluster, self._run, self._epoch = cluster, next(_runs) if cluster else 0, 0
-
-    def share(self, batches: tf.data.Dataset) -> tf.data.Dataset | tf.distribute.DistributedDataset:
-        """Batches that hold this worker's share already, as its strategy wants them."""
-        here = tf.distribute.get_strategy()
-        return here.distribute_datasets_from_function(lambda _: batches) if self.cluster else batches
 
     def start(self, epoch: int) -> None:
         """Compares the epoch to go on with.
