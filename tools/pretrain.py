@@ -1,10 +1,10 @@
 """Makes the weights the `sample` profile starts from.
 
 The sample needs without a download what ImageNet is to UTKFace: a backbone that has learnt to see, but was never told
-an age or a gender. So a narrow MobileNetV2 learns to read *other* traits off drawn faces: pose, light, background,
-clothes, glasses, smile, and colours and shapes of hair, skin, eyes, brows and lips. Some, hair above all, go along with
-age or gender; without them a frozen baseline would hardly beat chance at gender (58 % was measured). Wrinkles, beards
-and baldness are left for fine-tuning. It takes about ten minutes on two cores; the seed differs from every sample's.
+an age or a gender. So a narrow MobileNetV2 learns to read *other* traits off drawn faces, somewhat larger than the
+sample's: pose, light, background, clothes, glasses, smile, colours of skin, hair and eyes, size of eyes and brows. What
+goes along with age or gender, hair above all, is left for fine-tuning: had the backbone learnt it, the frozen baseline
+would be as good as what comes after. It takes about ten minutes on two cores; the seed differs from every sample's.
 """
 
 import argparse
@@ -21,10 +21,10 @@ from utkface_mt.util.backend import keras
 from .bundle import save_halved
 
 SEED = 20_000
-FACES = 12_000
-IMAGE_SIZE = 96
+FACES = 10_000
+IMAGE_SIZE = 80
 WIDTH = 0.35
-EPOCHS = 16
+EPOCHS = 12
 
 
 def pretrain(target: Path, faces: int = FACES, epochs: int = EPOCHS) -> float:

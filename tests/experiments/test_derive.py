@@ -47,7 +47,7 @@ def _climb(workspace: Workspace, keep: Callable) -> dict[str, Experiment]:
     for row in ROWS[1:]:
         if row.found == "search":
             trial = replace(workspace.start, **row.changes(workspace.profile), epochs=workspace.profile.trial_epochs)
-            keep(workspace, replace(trial, **START))
+            keep(workspace, replace(trial, **{**START, **workspace.profile.first_trial}))
         if row.found == "comparison":
             for loss, name in zip((0.5, 0.4), SCHEDULERS, strict=True):
                 keep(workspace, replace(made[row.previous], scheduler=name), loss=loss)
@@ -84,7 +84,7 @@ def test_notebooks_take_the_same_steps_as_the_rows_in_every_profile(
         assert set(before.differences(made[row.name])) <= set(row.changes(chosen)) | found
         shown = _steps(row.notebook, climbed)[RESULTS.get(row.name, "experiment")]
         assert shown == made[row.name], f"{row.notebook} and rows.py differ: {shown.differences(made[row.name])}"
-    assert made["05_fine_tune"].learning_rate == START["learning_rate"]
+    assert made["05_fine_tune"].learning_rate == {**START, **chosen.first_trial}["learning_rate"]
     assert made["08_scheduler"].scheduler == "cosine"
 
 

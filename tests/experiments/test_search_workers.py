@@ -23,14 +23,15 @@ def test_the_command_gives_the_study_that_the_notebook_opens(
     """The first trial is kept beforehand as if it had been trained: the worker, a process of its own, finds it."""
     settings = replace(workspace.settings, epochs=1, trials=1, runs=str(tmp_path))
     opened = open_workspace(settings)
-    trial = replace(opened.start, **START)
+    first = {**START, **opened.profile.first_trial}
+    trial = replace(opened.start, **first)
     key = result_key(opened, trial)
     opened.store.save_predictions(key, "validation", predictions(5.0))
     opened.store.save(Result(key, trial, "sample", [{"val_loss": 0.25}], 1.0))
     study = search_with_workers(settings, 1)
     assert study.best_value == 0.25
     notebooks = fine_tune_study(opened, replace(opened.start, fine_tune=1.0))
-    assert [trial.params for trial in notebooks.trials] == [trial.params for trial in study.trials] == [START]
+    assert [trial.params for trial in notebooks.trials] == [trial.params for trial in study.trials] == [first]
     assert "trial 0: validation loss 0.2500" in capfd.readouterr().out
 
 

@@ -47,14 +47,9 @@ APPEARANCE_NAMES = (
     "skin_tone",
     "undertone",
     "hair_tone",
-    "grey",
-    "hair_length",
-    "hair_volume",
     "iris_tone",
     "eye_size",
-    "face_width",
     "brow_thickness",
-    "lip_colour",
 )
 
 

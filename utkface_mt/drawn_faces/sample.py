@@ -153,7 +153,7 @@ def _files(count: int, seed: int):
 
 
 def write_sample(
-    folder: Path, count: int = 600, seed: int = 0, progress: Callable[[int, int], None] | None = None
+    folder: Path, count: int = 1500, seed: int = 0, progress: Callable[[int, int], None] | None = None
 ) -> Path:
     """Write a sample of drawn faces, unless the folder exists already.
 

@@ -36,8 +36,8 @@ def _pick(rng: np.random.Generator, options: tuple[str, ...], weights: tuple[flo
 def _ageing(apparent: float, rng: np.random.Generator) -> dict:
     """Return the signs of age, each with a little noise of its own."""
 
-    def sign(start: float, end: float, spread: float = 0.08) -> float:
-        return _clip(_ramp(apparent, start, end) * (1 + rng.normal(0, 0.16)) + rng.normal(0, spread))
+    def sign(start: float, end: float, spread: float = 0.05) -> float:
+        return _clip(_ramp(apparent, start, end) * (1 + rng.normal(0, 0.1)) + rng.normal(0, spread))
 
     grown = 1 - (1 - _clip(apparent / 21)) ** 1.7
     return {
@@ -60,19 +60,19 @@ def _gendered(apparent: float, gender: int, expression: float, rng: np.random.Ge
     thin = _ramp(apparent, 28, 88)
     draws = rng.normal(0, 1, 8)
     odd_hair, bald_luck, beard_luck, ring_luck = rng.random(4)
-    beard = _pick(rng, BEARDS, (0.45, 0.2, 0.09, 0.1, 0.16))
-    length = 0.5 + 0.33 * expression + 0.13 * draws[0] - 0.16 * _ramp(apparent, 50, 78) * (expression > 0)
-    length = length if odd_hair > 0.07 else 0.5 + 0.25 * draws[0]
+    beard = _pick(rng, BEARDS, (0.3, 0.2, 0.12, 0.14, 0.24))
+    length = 0.5 + 0.36 * expression + 0.1 * draws[0] - 0.16 * _ramp(apparent, 50, 78) * (expression > 0)
+    length = length if odd_hair > 0.03 else 0.5 + 0.25 * draws[0]
     bearded = gender == 0 and expression < 0.1 and apparent > 17 + 6 * beard_luck
     baldness = (0.15 + 1.15 * bald_luck) * _ramp(apparent, 24, 72) * (1 if gender == 0 else 0.22)
     return {
         "face_width": _clip(1 - 0.012 * expression + 0.022 * draws[1], 0.92, 1.08),
         "face_height": _clip(1 - 0.012 * expression + 0.022 * draws[2], 0.92, 1.08),
-        "jaw": _clip(-0.5 * expression * (0.3 + 0.7 * adult) + 0.2 * draws[3], -1, 1),
-        "brow_thickness": _clip(0.46 - 0.22 * expression + 0.1 * draws[4]),
-        "lip_fullness": _clip(0.5 + 0.17 * expression * adult + 0.1 * draws[5] - 0.38 * thin),
+        "jaw": _clip(-0.6 * expression * (0.3 + 0.7 * adult) + 0.2 * draws[3], -1, 1),
+        "brow_thickness": _clip(0.46 - 0.07 * expression + 0.1 * draws[4]),
+        "lip_fullness": _clip(0.5 + 0.2 * expression * adult + 0.1 * draws[5] - 0.38 * thin),
         "lip_colour": _clip(0.30 + 0.24 * expression * adult + 0.14 * draws[6] - 0.08 * thin),
-        "lashes": _clip(0.32 + 0.38 * expression + 0.12 * draws[7]),
+        "lashes": _clip(0.36 + 0.42 * expression + 0.12 * draws[7]),
         "hair_length": _clip(length, 0.08, 1),
         "beard": beard if bearded else "none",
         "baldness": _clip(baldness),
@@ -158,9 +158,9 @@ def sample_traits(age: int, gender: int, race: int, rng: np.random.Generator) ->
     """
     if not 0 <= age <= 116 or gender not in (0, 1) or race not in range(5):
         raise ValueError(f"no such labels: age {age}, gender {gender}, race {race}")
-    apparent = max(0.3, age + rng.normal(0, 1) * min(2.4 + 0.085 * age, 0.8 + 0.4 * age))
+    apparent = max(0.3, age + rng.normal(0, 1) * min(1.5 + 0.05 * age, 0.6 + 0.3 * age))
     strength = 0.22 + 0.78 * _ramp(age, 3, 18)
-    expression = (2 * gender - 1) * strength + 0.45 * rng.normal(0, 1)
+    expression = (2 * gender - 1) * strength + 0.3 * rng.normal(0, 1)
     return Traits(
         **_ageing(apparent, rng),
         **_gendered(apparent, gender, expression, rng),

@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial
 
 from ..config import Experiment, Settings
 from ..training.fit import History
-from ..training.search import finished_trials, open_study, search
+from ..training.search import START, finished_trials, open_study, search
 from ..util.errors import UserError
 from .rows import get_row
 from .run import result_key, run
@@ -66,15 +66,16 @@ def _experiment(workspace: Workspace) -> Experiment:
     return replace(workspace.start, **get_row("05_fine_tune").changes(workspace.profile))
 
 
-def _study(workspace: Workspace, base: Experiment) -> tuple[str, int, str]:
-    """A study's storage, by default an SQLite file beside the results; how many trials it has; and its name.
+def _study(workspace: Workspace, base: Experiment) -> tuple[str, int, str, dict[str, Any]]:
+    """A study's storage, by default an SQLite file beside the results; its number of trials, name and first trial.
 
     It is named by everything that its trials depend on, so that workers meet in the same one only if they may.
     """
     folder = workspace.folder / "studies"
     folder.mkdir(parents=True, exist_ok=True)
     storage = workspace.settings.studies or f"sqlite:///{folder / 'studies.db'}"
-    return storage, workspace.profile.trials, f"fine-tune-{result_key(workspace, base)}"
+    first = {**START, **workspace.profile.first_trial}
+    return storage, workspace.profile.trials, f"fine-tune-{result_key(workspace, base)}", first
 
 
 def _work(settings: Settings) -> None:

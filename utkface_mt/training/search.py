@@ -12,7 +12,7 @@ import os
 import platform
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,20 +72,21 @@ def search(
     storage: str,
     trials: int,
     name: str = "fine_tune",
+    first: Mapping[str, Any] = START,
     seed: int | None = None,
     report: Callable[[optuna.Study, FrozenTrial], None] | None = None,
 ) -> optuna.Study:
     """Works on a study until it has `trials` finished trials, going on with what is there.
 
-    A trial is judged by its lowest validation loss; the test set plays no part. The objective trains with
-    hyperparameters, as `suggest` draws them, and further callbacks; `report` is called with the study and each trial
-    that this worker has finished.
+    A trial is judged by its lowest validation loss; the test set plays no part. A new study tries `first` first. The
+    objective trains with hyperparameters, as `suggest` draws them, and further callbacks; `report` is called with the
+    study and each trial that this worker has finished.
 
     Other workers may call this at the same time with the same storage (as for `open_storage`) and name; each trial is
     run by one of them, and they may finish one or two more. They give no seed of the sampler, so that they draw
     different trials.
     """
-    study = open_study(storage, trials, name, seed)
+    study = open_study(storage, trials, name, first, seed)
 
     def run_trial(trial: optuna.Trial) -> float:
         from optuna_integration import KerasPruningCallback  # after `backend`, which imports TensorFlow quietly
@@ -110,8 +111,10 @@ def search(
     return study
 
 
-def open_study(storage: str, trials: int, name: str, seed: int | None = None) -> optuna.Study:
-    """Opens a study, or founds it with `START` as its first trial; the arguments are those of `search`.
+def open_study(
+    storage: str, trials: int, name: str, first: Mapping[str, Any] = START, seed: int | None = None
+) -> optuna.Study:
+    """Opens a study, or founds it with `first` as its first trial; the arguments are those of `search`.
 
     A third of the `trials` is drawn at random, the others by the tree-structured Parzen estimator; the median pruner
     cuts them short.
@@ -125,7 +128,7 @@ def open_study(storage: str, trials: int, name: str, seed: int | None = None) ->
         load_if_exists=True,
     )
     if not study.get_trials(deepcopy=False):
-        study.enqueue_trial(START)
+        study.enqueue_trial(dict(first))
     return study
 
 
