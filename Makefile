@@ -48,7 +48,7 @@ notebooks-check: setup ## nbval: the tagged cells of the committed notebooks, wh
 audit: setup ## Look the locked packages up among known vulnerabilities (needs network)
 	$(BIN)/python -m pip_audit --strict --disable-pip --require-hashes --requirement requirements.lock
 
-bench: setup ## Measure speed against plain Keras on this machine (some minutes)
+bench: setup ## Measure speed against plain Keras on this machine (a quarter of an hour)
 	$(BIN)/python -m tools.bench
 
 docs: setup ## Render the docstrings of the package as HTML into runs/docs

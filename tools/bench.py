@@ -1,6 +1,6 @@
 """Measures this package against the plain way of doing the same, turn by turn, on drawn faces.
 
-Writes `runs/bench/bench.json` and `bench.png`; the last line of the output is the summary as JSON.
+Writes `runs/bench/bench.json`; the last line of the output is the summary as JSON.
 """
 
 import argparse
@@ -11,21 +11,18 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import matplotlib.pyplot as plt
-import pandas as pd
-
-from utkface_mt.config import Settings
+from utkface_mt.config import REFERENCE, Settings
 from utkface_mt.data.dataset import open_dataset
 from utkface_mt.data.pixels import open_pixels
 from utkface_mt.drawn_faces.sample import draw_batch
-from utkface_mt.plots.style import BLUE, GREY, ORANGE, new_axes, use_style
-from utkface_mt.util.files import replacing, write_json
+from utkface_mt.util.files import read_json, write_json
 from utkface_mt.util.runtime import describe_machine, library_versions
 
 from . import bench_training as training
 from .bench_data import PARTS, apart, growth_exponent, measure_predict, write_faces
 from .bench_training import BATCH
 from .command import call
+from .readme import performance
 
 PASSES = 3  # of a training step: forward, and back to the weights and to the inputs of each layer
 INPUT_WAY = "our training step, which it has to keep ahead of"
@@ -45,11 +42,11 @@ class Amounts:
     drawn: int = 300  # faces that are drawn; all others are made from them
     indexed: int = 24_000  # faces of the index that is timed against the clock
     growth: tuple[int, ...] = (1_000, 5_000, 20_000)  # numbers of faces between which growth is measured
-    photos: int = 100  # that `predict` looks at
+    predicted: tuple[int, int] = (1_000, 2_005)  # photos and crops that `predict` looks at
 
 
 def run_benchmark(folder: Path, amounts: Amounts) -> dict[str, Any]:
-    """Measures everything, writes `bench.json` and `bench.png` into a folder, and returns the summary."""
+    """Measures everything, writes `bench.json` into a folder, and returns the summary."""
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder) as name:
         scratch = Path(name)
@@ -59,19 +56,23 @@ def run_benchmark(folder: Path, amounts: Amounts) -> dict[str, Any]:
         drawn, _ = draw_batch(amounts.drawn, seed=0)
         faces = write_faces(drawn, scratch / "faces", amounts.indexed)
         rows.append(_measure_input(faces, scratch, amounts))
-        print("Index, clusters, split and pictures ...", flush=True)
         counts, place, size = (*amounts.growth, amounts.indexed), scratch / "prepared", amounts.image_sizes[1]
         preparation = [apart("prepare", faces, place / str(count), count, size) for count in counts]
-        predicted = measure_predict(scratch / "few", drawn[: amounts.photos], scratch / "photos")
-    report = _report(rows, rate, preparation, predicted)
-    write_json(folder / "bench.json", report)
-    ratio_chart(report, folder / "bench.png")
-    table = pd.DataFrame(report["rows"])[["what", "plain_way", "plain", "ours", "ratio", "goal"]]
-    print(f"Speeds in pictures a second:\n{table.to_markdown(index=False)}")
-    print(f"Share of the limit, and GMAC/s: {json.dumps(report['multiply_add_rate'])}")
-    print(f"predict:\n{pd.DataFrame(predicted).T.round(1).to_markdown()}")
-    print(f"{report['machine']}; written: {folder / 'bench.json'}, {folder / 'bench.png'}")
+    report = _report(rows, rate, preparation)
+    renew_predict(report, folder, amounts)
+    print(performance(report), f"Written: {folder / 'bench.json'}", sep="\n\n")
     return report["summary"]
+
+
+def renew_predict(report: dict[str, Any], folder: Path, amounts: Amounts) -> None:
+    """Measures `predict` alone and writes the report, with what it takes now, into a folder."""
+    print("Predicting {:,} photos and {:,} crops ...".format(*amounts.predicted), flush=True)
+    drawn, _ = draw_batch(amounts.drawn, seed=0)
+    with TemporaryDirectory() as scratch:
+        report["predict"] = measure_predict(drawn, Path(scratch), *amounts.predicted)
+    for what, entry in report["predict"].items():
+        report["summary"][f"predict_{what}"] = round(entry["faces_a_second"], 1)
+    write_json(folder / "bench.json", report)
 
 
 def _row(key: str, what: str, plain_way: str, amount: int, seconds: dict, goal: float = 0.0) -> dict[str, Any]:
@@ -110,7 +111,6 @@ def _measure_training(amounts: Amounts) -> tuple[list[dict[str, Any]], dict[str,
 
 
 def _measure_predictions(amounts: Amounts) -> list[dict[str, Any]]:
-    print("Frozen baseline and single predictions ...", flush=True)
     size, epochs = amounts.image_sizes[1], training.BASELINE_EPOCHS
     baseline = training.measure_frozen_baseline(size, amounts.width, amounts.faces, amounts.turns)
     what, way = f"frozen baseline, {epochs} epochs, {size} px", "every epoch through the backbone"
@@ -131,15 +131,14 @@ def _measure_input(faces: Path, scratch: Path, amounts: Amounts) -> dict[str, An
     return _row("cached_input", what, way, amounts.pictures, times, 3.0)
 
 
-def _report(rows: list[dict], rate: dict, preparation: list[dict], predicted: dict[str, dict]) -> dict[str, Any]:
-    """Everything that was measured, fit for JSON."""
+def _report(rows: list[dict], rate: dict, preparation: list[dict]) -> dict[str, Any]:
+    """What was measured but for `predict`, fit for JSON."""
     *grown, indexed = preparation
     counts = [entry["faces"] for entry in grown]
     exponents = {part: round(growth_exponent(counts, [entry[part] for entry in grown]), 3) for part in PARTS}
     total = growth_exponent(counts, [sum(entry[part] for part in PARTS) for entry in grown])
     summary = {row["key"]: row["ratio"] for row in rows}
     summary |= {"index_seconds": round(indexed["index"], 1), "index_peak_mb": round(indexed["peak_mb"])}
-    summary |= {f"predict_{what}": round(entry["faces_a_second"], 1) for what, entry in predicted.items()}
     return {
         "machine": describe_machine(),
         "versions": library_versions(),
@@ -147,34 +146,18 @@ def _report(rows: list[dict], rate: dict, preparation: list[dict], predicted: di
         "multiply_add_rate": rate,
         "preparation": preparation,
         "growth": exponents,
-        "predict": predicted,
         "summary": {**summary, "growth_exponent": round(total, 3)},
     }
 
 
-def ratio_chart(report: dict[str, Any], path: Path) -> None:
-    """Draws how many times faster each thing is than the plain way, with the goals, into a PNG file."""
-    use_style("Agg")
-    rows = report["rows"][::-1]
-    figure, axes = new_axes(9, 0.55 * len(rows) + 1.2)
-    axes.barh([row["what"] for row in rows], [row["ratio"] - 1 for row in rows], left=1, color=BLUE, height=0.6)
-    for place, row in enumerate(rows):
-        axes.annotate(f"  {row['ratio']:.1f} x", (max(row["ratio"], row["goal"], 1), place), va="center")
-    goals = {row["what"]: row["goal"] for row in rows if row["goal"]}
-    axes.plot(list(goals.values()), list(goals), "|", color=ORANGE, markersize=24, markeredgewidth=2.5)
-    axes.axvline(1, color=GREY, linewidth=1)
-    axes.set(xscale="log", xlim=(0.9, max(row["ratio"] for row in rows) * 1.6))
-    axes.set_xticks([1, 2, 5, 10, 20, 50], labels=["1", "2", "5", "10", "20", "50"])
-    axes.set(xlabel=f"{report['machine']}; orange: the goal", title="How many times as fast as the plain way?")
-    with replacing(path) as temporary:
-        figure.savefig(temporary)
-    plt.close(figure)
-
-
 def main() -> None:
     """Measures, and prints the summary as JSON."""
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    print(json.dumps(run_benchmark(Settings.read().runs_folder / "bench", Amounts())))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--predict", action="store_true", help="renew only what predict takes, in the reference")
+    if parser.parse_args().predict:
+        renew_predict(read_json(REFERENCE / "bench.json"), REFERENCE, Amounts())
+    else:
+        print(json.dumps(run_benchmark(Settings.read().runs_folder / "bench", Amounts())))
 
 
 if __name__ == "__main__":

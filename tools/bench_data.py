@@ -21,7 +21,6 @@ from utkface_mt.data.dataset import data_report, open_dataset
 from utkface_mt.data.pixels import open_pixels
 from utkface_mt.data.split import assign_parts
 from utkface_mt.drawn_faces.photo import WALL
-from utkface_mt.util.files import replacing
 
 PARTS = ("index", "split", "pictures")
 COPY_EVERY = 25  # one face in so many is the one before it, compressed anew: a near-duplicate, as UTKFace has them
@@ -30,17 +29,16 @@ COPY_EVERY = 25  # one face in so many is the one before it, compressed anew: a 
 def write_faces(drawn: np.ndarray, folder: Path, count: int) -> Path:
     """Writes `count` JPEG files of 200 x 200 pixels, named as UTKFace names them, made from drawn ones."""
     labels = np.random.default_rng(0).integers((1, 0, 0), (91, 2, 5), (len(drawn), 3))
-    with replacing(folder) as partial:
-        partial.mkdir()
+    folder.mkdir()
 
-        def write(number: int) -> None:
-            copied = number % COPY_EVERY == 1
-            source = (number - copied) % len(drawn)
-            name = f"{'_'.join(map(str, labels[source]))}_{20_000_000_000_000_000 + number}.jpg.chip.jpg"
-            varied(Image.fromarray(drawn[source]), number - copied).save(partial / name, quality=60 if copied else 85)
+    def write(number: int) -> None:
+        copied = number % COPY_EVERY == 1
+        source = (number - copied) % len(drawn)
+        name = f"{'_'.join(map(str, labels[source]))}_{20_000_000_000_000_000 + number}.jpg.chip.jpg"
+        varied(Image.fromarray(drawn[source]), number - copied).save(folder / name, quality=60 if copied else 85)
 
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            list(pool.map(write, range(count)))
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        list(pool.map(write, range(count)))
     return folder
 
 
@@ -55,14 +53,15 @@ def varied(picture: Image.Image, seed: int) -> Image.Image:
     return Image.blend(picture, lights.resize((size, size), Image.Resampling.BICUBIC), 0.5)
 
 
-def measure_predict(crops: Path, drawn: np.ndarray, photos: Path) -> dict[str, dict[str, Any]]:
-    """What `predict` takes for a folder of crops, and for photos of 1,000 pixels with a drawn face in each."""
-    photos.mkdir()
-    for number, face in enumerate(drawn):
+def measure_predict(drawn: np.ndarray, folder: Path, photos: int, crops: int) -> dict[str, dict[str, Any]]:
+    """What `predict` takes for photos of 1,000 pixels with a drawn face in each, and for crops."""
+    (folder / "photos").mkdir()
+    for number in range(photos):
         photo = Image.new("RGB", (1000, 1000), WALL)
-        photo.paste(Image.fromarray(face).resize((400, 400)), (300, 300))
-        photo.save(photos / f"{number}.jpg")
-    return {"photos": apart("predict", photos), "crops": apart("predict", crops, "aligned")}
+        photo.paste(Image.fromarray(drawn[number % len(drawn)]).resize((400, 400)), (300, 300))
+        photo.save(folder / "photos" / f"{number}.jpg")
+    cut = write_faces(drawn, folder / "crops", crops)
+    return {"photos": apart("predict", folder / "photos"), "crops": apart("predict", cut, "aligned")}
 
 
 def apart(work: str, *given: Any) -> dict[str, Any]:

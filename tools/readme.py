@@ -107,31 +107,31 @@ def age_errors() -> str:
     error = (table["age"] - table["age_true"]).groupby(group, observed=False).mean()
     grid = age_error_grid(table).map("{:.2f}".format).add_prefix("MAE, ")
     grid["mean error (minus: too young)"] = error.map("{:+.1f}".format)
-    return _markdown(pd.concat([_groups(table, group).set_index("age group"), grid], axis=1).reset_index())
+    return _markdown(pd.concat([_scored(by_group(table, group)).set_index("age group"), grid], axis=1).reset_index())
 
 
 def races() -> str:
     """Scores of the best row by race code."""
     table = best_predictions()
-    return _markdown(_groups(table, race_name(table["race"]).rename("race")))
+    return _markdown(_scored(by_group(table, race_name(table["race"]).rename("race"))))
 
 
 def race_and_gender() -> str:
     """Scores of the best row by race code and gender."""
     table = best_predictions()
     groups = race_name(table["race"]).astype(str) + ", " + gender_name(table["gender_true"]).astype(str)
-    return _markdown(_groups(table, groups.rename("group")))
+    return _markdown(_scored(by_group(table, groups.rename("group"))))
 
 
-def _groups(table: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
-    scores = by_group(table, groups)
+def _scored(scores: pd.DataFrame) -> pd.DataFrame:
+    """Scores, as `by_group` gives them, with their intervals as text."""
 
     def column(name: str, form: str, factor: float = 1) -> list[str]:
         ends = scores[[name, f"{name}_low", f"{name}_high"]].to_numpy()
         return [with_interval(values, form, factor) for values in ends]
 
     ages, genders = column("age_mae", ".2f"), column("gender_accuracy", ".1f", 100)
-    counted = {groups.name: scores.index.astype(str), "faces": scores["n"].to_numpy()}
+    counted = {scores.index.name: scores.index.astype(str), "faces": scores["n"].to_numpy()}
     return pd.DataFrame({**counted, "age MAE [95 %]": ages, "gender accuracy % [95 %]": genders})
 
 
@@ -161,9 +161,9 @@ def own_intervals() -> str:
     return _markdown(pd.DataFrame({"age group": table.columns, "covered": covered, "mean width, years": width}))
 
 
-def performance() -> str:
-    """What `make bench` measured."""
-    report = read_json(REFERENCE / "bench.json")
+def performance(report: dict[str, Any] | None = None) -> str:
+    """What `make bench` measured: a report, or the one in the reference."""
+    report = report or read_json(REFERENCE / "bench.json")
     columns = {
         "what": "{what}",
         "the plain way": "{plain_way}",
@@ -173,17 +173,16 @@ def performance() -> str:
     }
     *grown, indexed = report["preparation"]
     growth = {"in all": report["summary"]["growth_exponent"], **report["growth"]}
-    rate = report.get("multiply_add_rate", {"share_of_limit": {}})
-    shares = [f"{key[5:]} px {share:.0%}" for key, share in rate["share_of_limit"].items()]
+    shares = report["multiply_add_rate"]["share_of_limit"].items()
     facts = {
         f"index and clusters of {indexed['faces']:,} faces": f"{indexed['index']:.0f} s, {indexed['peak_mb']:,.0f} MB",
         f"power by which time grows, {grown[0]['faces']:,} to {grown[-1]['faces']:,} faces": ", ".join(
             f"{part} {value:.2f}" for part, value in growth.items()
         ),
-        "our training step's share of the limit": ", ".join(shares) or "not measured yet",
+        "our training step's share of the limit": ", ".join(f"{key[5:]} px {share:.0%}" for key, share in shares),
         "machine": f"{report['machine']}; TensorFlow {report['versions']['tensorflow']}",
     }
-    for what, entry in report.get("predict", {}).items():
+    for what, entry in report["predict"].items():
         form = "{faces:,} faces, {faces_a_second:.1f} in a second, {peak_mb:,.0f} MB"
         facts[f"`predict` on {what}"] = form.format(**entry)
     return f"{_table(report['rows'], columns)}\n\n{_facts(facts)}"
@@ -219,6 +218,15 @@ def exports() -> str:
     return f"{_table(rows, columns | CHANGE | SCORES)}\n\n{note}."
 
 
+def elsewhere(name: str) -> str:
+    """What the bundled model scores on a set of faces from elsewhere, and how steady its answers are."""
+    report = read_json(REFERENCE / "elsewhere.json")[name]
+    table = pd.DataFrame(report["groups"]).set_index("group").rename_axis("who")
+    covered = (100 * table["covered"]).map("{:.0f}".format).to_numpy()
+    told = "\n".join(f"- {form.format(**report)}" for key, form in STEADY.items() if key in report)
+    return f"{_markdown(_scored(table).assign(**{'age in its interval %': covered}))}\n\n{told}"
+
+
 def margins() -> str:
     """What finding faces and cutting them costs, by margin."""
     report = read_json(REFERENCE / "alignment.json")["validation"]
@@ -250,11 +258,21 @@ def _markdown(table: pd.DataFrame) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+STEADY = {  # by what a set has in `elsewhere.json`
+    "one_face": "Exactly one face is found in {one_face} of {photos} photos.",
+    "found": "A face is found in {found:,} of {photos:,} crops.",
+    "deviation": "In ten harmless versions of a face the age has a standard deviation of {deviation:.1f} years.",
+    "same_gender": "The gender stays the same in {same_gender:.1%} of them.",
+    "wider_moves": "A box that is 30 % wider moves the age by {wider_moves:.1f} years.",
+    "small_moves": "Faces made 16 pixels wide move it by {small_moves[0]:.1f} years, 48 by {small_moves[3]:.1f}.",
+}
 BLOCKS: dict[str, Callable[[], str]] = {
     "ladder": lambda: ladder(short=True),
     "ladder-in-full": ladder,
     "measured-on": lambda: measured_on(measured.shown_profile()),
     "model-measured-on": lambda: measured_on(bundled_profile()),
+    "portraits": lambda: elsewhere("london"),
+    "other-crops": lambda: elsewhere("aaf"),
 }
 _BY_NAME = (
     *(steps, seeds, gender_classes, age_errors, races, race_and_gender, certainty, own_intervals),

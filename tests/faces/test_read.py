@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from utkface_mt.drawn_faces.photo import drawn_photo
+from utkface_mt.faces.detect import find_faces
+from utkface_mt.faces.model import FaceModel
 from utkface_mt.faces.read import LONGEST_SIDE, list_photos, read_photo
 from utkface_mt.util.errors import UserError
 
@@ -24,6 +26,23 @@ def test_photos_are_read_upright_in_rgb_and_not_larger_than_needed(photos: Path)
     huge = read_photo(str(photos / "huge.jpg"))
     assert max(huge.size) <= LONGEST_SIDE
     assert huge.info["full_size"] == (9000, 6000)
+
+
+def test_the_same_face_in_every_mode_gives_the_same_age(astronaut: Image.Image, model: FaceModel, tmp_path: Path):
+    grey = np.asarray(astronaut.convert("L"))
+    deep = Image.fromarray(grey.astype(np.uint16) * 257)
+    saved = {
+        **{"rgb.png": astronaut, "rgba.png": astronaut.convert("RGBA"), "cmyk.tif": astronaut.convert("CMYK")},
+        **{"grey.png": Image.fromarray(grey), "la.png": astronaut.convert("LA"), "deep.png": deep, "deep.tif": deep},
+        "whole.tif": Image.fromarray(grey.astype(np.int32) * 257),
+        "fraction.tif": Image.fromarray(grey.astype(np.float32) / 255),
+    }
+    ages = {}
+    for name, picture in saved.items():
+        picture.save(tmp_path / name)
+        (face,) = find_faces(read_photo(tmp_path / name))
+        ages[name] = model.answers([face.crop])[0].age
+    assert max(ages.values()) - min(ages.values()) < 1.5, ages
 
 
 GREY = np.arange(0, 250, dtype=np.uint8).reshape(10, 25)

@@ -4,7 +4,6 @@ Zhang et al., "Joint Face Detection and Alignment Using Multitask Cascaded Convo
 """
 
 import importlib.resources
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from ..data.pixels import CROP_SIZE
 from ..util.backend import tf
 from ..util.errors import UserError
 from ..util.files import read_json
-from ..util.runtime import stderr_to
 
 ALIGNMENT = REFERENCE / "alignment.json"
 LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")  # left and right as the viewer sees them
@@ -160,23 +158,25 @@ def _turn_back(face: tuple, quarters: int, size: tuple[int, int]) -> tuple:
 
 @cache
 def _detector() -> Any:
-    """MTCNN with its package's weights; by default it unpickles files of their names in the current folder first."""
+    """MTCNN, compiled, with its package's weights; alone it would open files of their names in the current folder."""
     try:
-        with stderr_to(os.devnull):
-            from mtcnn import MTCNN
-            from mtcnn.stages import StageONet, StagePNet, StageRNet
+        from mtcnn import MTCNN
+        from mtcnn.stages import StageONet, StagePNet, StageRNet
+        from mtcnn.utils import images
     except ImportError:
         raise UserError(
             "Finding faces needs one more package: pip install 'mtcnn>=1.0,<2'. "
             "Pictures that are cut like UTKFace's crops need none: give --aligned."
         ) from None
     folder = importlib.resources.files("mtcnn.assets.weights")
+    images.normalize_images = lambda photos: tf.constant((photos - 127.5) / 128, tf.float32)  # not float64
     stages = []
-    for name, kind in {"pnet": StagePNet, "rnet": StageRNet, "onet": StageONet}.items():
+    for name, kind, side in (("pnet", StagePNet, None), ("rnet", StageRNet, 24), ("onet", StageONet, 48)):
         sys.modules[kind.__module__].smart_nms_from_bboxes = without_overlaps
-        stages.append(kind(weights=str(folder / f"{name}.lz4")))
-    for stage in stages[1:]:
-        stage._model = partial(_in_parts, stage.model)
+        stage = kind(weights=str(folder / f"{name}.lz4"))
+        network = tf.function(stage.model, [tf.TensorSpec((None, side, side, 3))], autograph=False)
+        stage._model = partial(_in_parts, network)
+        stages.append(stage)
     return MTCNN(stages, device="GPU:0" if tf.config.list_logical_devices("GPU") else "CPU:0")
 
 
