@@ -69,18 +69,12 @@ def measured_on(profile: str) -> str:
     row = list(measured.measured_rows(profile).values())[-1]
     faces = measured.measured_split()["part"].value_counts()
     file, _, digest = row["configuration"]["weights"].partition("@")
-    clean = "int8" in file
-    origin = (
-        "Keras Applications' ImageNet weights, recovered from an int8 file, so that each is rounded to 1/127 of its "
-        "channel's range"
-        if clean
-        else "ImageNet weights whose last three blocks saw a light extra tuning on dog breeds"
-    )
+    origin = "recovered from Keras' own by way of an int8 file" if "int8" in file else "tuned a little on dog breeds"
     return (
         f"Profile `{profile}`: {faces['train']:,} faces train, {faces['validation']:,} decide, "
         f"{faces['calibration']:,} calibrate, {row['n_test']:,} test. Machine: {row['machine']}; TensorFlow "
         f"{row['versions']['tensorflow']}, Keras {row['versions']['keras']}. Initial weights: `{file}` "
-        f"(not part of this repository; its SHA-256 begins with {digest}), {origin}."
+        f"(not part of this repository; its SHA-256 begins with {digest}), ImageNet weights {origin}."
     )
 
 

@@ -187,15 +187,13 @@ LONG_RECIPE = {  # chosen on validation faces at 128 and 160 pixels; `reference/
     "epochs": 24,
     "patience": 100,  # the cosine is followed to its end
 }
+LONG_RECIPE_DRAWN = {"learning_rate": 1e-3, "epochs": 36, "patience": 36}
 _PROFILES = (
     Profile(
         name="sample",
         summary="drawn faces, 64 pixels, a narrow network: minutes, no download; shows that everything runs",
         start=Experiment(width=0.35, weights="bundled", image_size=64, epochs=16, patience=8),
-        changes={
-            "03_baseline": {**LONG_HEADS, "batch_size": 32},
-            "10_full_recipe": {"learning_rate": 1e-3, "epochs": 36, "patience": 36},
-        },
+        changes={"03_baseline": {**LONG_HEADS, "batch_size": 32}, "10_full_recipe": LONG_RECIPE_DRAWN},
         needs_data=False,
         trials=3,
         trial_epochs=16,

@@ -75,7 +75,7 @@ def test_a_diverging_trial_is_pruned_and_the_study_goes_on(tmp_path: Path):
 
     study = search(objective, _storage(tmp_path), 3, seed=0)
     assert [trial.state.name for trial in study.trials] == ["PRUNED", "COMPLETE", "COMPLETE"]
-    empty = open_study(_storage(tmp_path), 3, "another")
+    empty = open_study(_storage(tmp_path), 3, "another", START)
     with pytest.raises(UserError, match="no completed trial"):
         best_parameters(empty)
 
@@ -114,7 +114,7 @@ def _wait_for(condition: Callable[[], object]) -> None:
 @pytest.mark.parametrize("kind", ["sqlite:///{}.db", "journal:{}.log"])
 def test_two_workers_share_a_study_and_a_killed_ones_trial_is_run_by_the_other(kind: str, tmp_path: Path):
     storage = kind.format(tmp_path / "study")
-    study = open_study(storage, TRIALS, "fine_tune")
+    study = open_study(storage, TRIALS, "fine_tune", START)
     lost = _worker(storage, tmp_path / "lost.txt", 3600)
     _wait_for((tmp_path / "lost.txt").exists)
     workers = [_worker(storage, tmp_path / f"{name}.txt", 0.2) for name in ("one", "two")]

@@ -111,9 +111,7 @@ def search(
     return study
 
 
-def open_study(
-    storage: str, trials: int, name: str, first: Mapping[str, Any] = START, seed: int | None = None
-) -> optuna.Study:
+def open_study(storage: str, trials: int, name: str, first: Mapping[str, Any], seed: int | None = None) -> optuna.Study:
     """Opens a study, or founds it with `first` as its first trial; the arguments are those of `search`.
 
     A third of the `trials` is drawn at random, the others by the tree-structured Parzen estimator; the median pruner
