@@ -125,11 +125,11 @@ def save_halved(model: keras.Model, path: Path) -> None:
 
 
 def _copy(name: str, item: h5py.Group | h5py.Dataset, target: h5py.File) -> None:
-    """Copies a data set of a weights file; floating-point numbers are halved. Groups come by themselves."""
+    """Copies a data set of a weights file; floating-point numbers are halved, large sets packed."""
     if isinstance(item, h5py.Dataset):
         values = item[()]
         kind = np.float16 if np.issubdtype(values.dtype, np.floating) else values.dtype
-        packing = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if values.ndim else {}
+        packing = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if values.nbytes > 16_000 else {}
         target.create_dataset(name, data=values.astype(kind), **packing)
 
 

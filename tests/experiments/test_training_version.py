@@ -20,7 +20,7 @@ RECORDED_FOR = 1
 RECORDED: dict[str, list[float]] = {
     "regression": [0.956918, 1.098059, 0.915458, 1.094788, 0.928766, 1.095329],
     "distribution": [1.394593, 1.241673, 1.315976, 1.252187, 1.279588, 1.256421],
-    "network": [1.222104, 1.064148, 1.124213, 1.125272],
+    "network": [1.215611, 1.142388, 1.115973, 1.201763],  # from the bundled start weights
 }
 TOLERANCE = 2e-3  # relative, between processors
 MOVED = (
