@@ -9,7 +9,7 @@ WALL = (120, 140, 160)
 GAP = 30  # pixels between faces
 
 
-def drawn_photo(faces: int = 3, size: tuple[int, int] = (760, 300), side: int = 200, seed: int = 10) -> Image.Image:
+def drawn_photo(faces: int = 3, size: tuple[int, int] = (760, 300), side: int = 200, seed: int = 3) -> Image.Image:
     """Draws grown-ups in a row.
 
     Args:
