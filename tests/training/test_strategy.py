@@ -45,7 +45,7 @@ def _train_on_one_and_on_two(folder: Path) -> None:
             model = build_heads(16, head)
             if network:  # without dropout, of which each device would drop other features
                 model = build_network(head, width=0.35, image_size=32, weights="bundled", fine_tune=0.1)
-            options = {"epochs": 2, "batch_size": batch_size, "augment": "standard" if network else "none"}
+            options = {"epochs": 4, "batch_size": batch_size, "augment": "standard" if network else "none"}
             return fit(model, data, head, build_optimizer("adam", rate), folder / name, callbacks=callbacks, **options)
 
         with strategy.scope():
