@@ -120,7 +120,7 @@ def save_halved(model: keras.Model, path: Path) -> None:
     with replacing(path) as temporary, tempfile.TemporaryDirectory() as folder:
         whole = Path(folder, "whole.weights.h5")
         model.save_weights(whole)
-        with h5py.File(whole) as source, h5py.File(temporary, "w") as target:
+        with h5py.File(whole) as source, h5py.File(temporary, "w", libver="latest") as target:
             source.visititems(lambda name, item: _copy(name, item, target))
 
 

@@ -217,7 +217,7 @@ def elsewhere(name: str) -> str:
     report = read_json(REFERENCE / "elsewhere.json")[name]
     table = pd.DataFrame(report["groups"]).set_index("group").rename_axis("who")
     covered = (100 * table["covered"]).map("{:.0f}".format).to_numpy()
-    told = "\n".join(f"- {form.format(**report)}" for key, form in STEADY.items() if key in report)
+    told = "\n".join(f"- {form.format(**report)}" for key, form in STEADY.items() if key in report).replace("%", " %")
     return f"{_markdown(_scored(table).assign(**{'age in its interval %': covered}))}\n\n{told}"
 
 
@@ -257,7 +257,7 @@ STEADY = {  # by what a set has in `elsewhere.json`
     "found": "A face is found in {found:,} of {photos:,} crops.",
     "deviation": "In ten harmless versions of a face the age has a standard deviation of {deviation:.1f} years.",
     "same_gender": "The gender stays the same in {same_gender:.1%} of them.",
-    "wider_moves": "A box that is 30 % wider moves the age by {wider_moves:.1f} years.",
+    "wider_moves": "A box that is 30% wider moves the age by {wider_moves:.1f} years.",
     "small_moves": "Faces made 16 pixels wide move it by {small_moves[0]:.1f} years, 48 by {small_moves[3]:.1f}.",
 }
 BLOCKS: dict[str, Callable[[], str]] = {

@@ -90,7 +90,7 @@ def attribution_row(picture: np.ndarray, maps: dict[str, np.ndarray], title: str
 
     The `maps` are `[size, size]` by title; those with negative values get a diverging scale about zero.
     """
-    figure, panels = plt.subplots(1, len(maps) + 1, figsize=(2.5 * (len(maps) + 1), 2.9))
+    figure, panels = plt.subplots(1, len(maps) + 1, figsize=(2.2 * (len(maps) + 1), 2.6))
     for axes, name in zip(panels, ("picture", *maps), strict=True):
         axes.set_title(name, fontsize=10, loc="center", weight="normal")
         axes.axis("off")

@@ -114,8 +114,9 @@ def join_workers() -> tf.distribute.Strategy:
 
 def _meet(cluster: Cluster, listening: socket.socket) -> None:
     """Waits until all workers are there, the first one calling on the others: TensorFlow would wait without end."""
+    call_on = functools.partial(socket.create_connection, timeout=5)  # a machine that drops it would be waited for long
     late = [] if cluster.rank else range(1, len(cluster.addresses))
-    late = [rank for rank in late if not _opened(socket.create_connection, _place(cluster, rank), JOIN_SECONDS)]
+    late = [rank for rank in late if not _opened(call_on, _place(cluster, rank), JOIN_SECONDS)]
     if cluster.rank:
         listening.settimeout(JOIN_SECONDS)
         try:
