@@ -85,6 +85,7 @@ def group_scores(table: pd.DataFrame, title: str) -> Figure:
     return figure
 
 
+@plt.rc_context({"image.interpolation": "nearest"})
 def attribution_row(picture: np.ndarray, maps: dict[str, np.ndarray], title: str) -> Figure:
     """A picture, uint8 `[size, size, 3]`, and beside it one map after another laid over it.
 

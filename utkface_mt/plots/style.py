@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, PINK, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9"  # Okabe and Ito, 2008
 GREY = "#6b7280"
-GENDER_COLOURS = {"Male": BLUE, "Female": ORANGE}
 SEQUENTIAL = "cividis"
 DIVERGING = "PuOr"
 
