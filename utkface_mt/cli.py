@@ -16,7 +16,7 @@ from typing import Any
 from . import __version__
 from .config import Settings
 from .util.errors import UserError
-from .util.files import check_writable, file_digest, replacing
+from .util.files import check_writable, file_digest, write_text
 
 SUSPICIOUS_SHOWN = 20  # of the labels that `check --labels` ranks
 IN_SAMPLE = "Of UTKFace's own faces it has learnt most labels, wrong ones too, and contradicts too few of them."
@@ -239,11 +239,9 @@ def _check(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(report, indent=2, ensure_ascii=False))
         return 0
-    quarantined = report.pop("quarantined")
-    for name, value in report.items():
+    for name, value in {**report, "quarantined": len(report["quarantined"])}.items():
         print(f"{name.replace('_', ' '):<28} {value}")
-    print(f"{'quarantined':<28} {len(quarantined)}")
-    for entry in quarantined:
+    for entry in report["quarantined"]:
         print(f"  {entry['file']}: {entry['reason']}")
     return 0
 
@@ -255,12 +253,10 @@ def _check_labels(options: argparse.Namespace, dataset: Any) -> int:
 
     if options.csv:
         check_table(options.csv, ["file", "age", "gender"])
-    count = len(dataset.faces)
-    print(f"Asking the bundled model about {count} faces. {IN_SAMPLE}", file=sys.stderr)
+    print(f"Asking the bundled model about {len(dataset.faces)} faces. {IN_SAMPLE}", file=sys.stderr)
     labels = check_labels(dataset)
     if options.csv:
-        with replacing(options.csv) as temporary:
-            labels.to_csv(temporary, index=False)
+        write_text(options.csv, labels.to_csv(index=False))
     counts = suspicion_counts(labels)
     if options.json:
         print(json.dumps(counts, indent=2))

@@ -78,6 +78,14 @@ def test_a_small_face_is_marked_and_one_too_small_is_not_found(model: FaceModel,
     assert table["face"].iloc[-1] == 0
 
 
+def test_a_face_in_few_colours_is_found_and_marked(astronaut: Image.Image, model: FaceModel, tmp_path: Path):
+    astronaut.convert("1").save(tmp_path / "dots.png")
+    astronaut.quantize(64).save(tmp_path / "palette.gif")
+    rows = predict_files(tmp_path, model)
+    assert rows["age"].between(20, 60).all(), rows
+    assert rows["note"].str.contains("few colours").all(), rows
+
+
 def test_rows_of_a_photo_can_be_drawn(model: FaceModel):
     photo = drawn_photo(2)
     faces = find_faces(photo)

@@ -65,9 +65,18 @@ def test_every_depth_and_mode_shows_the_same_picture(name: str, tmp_path: Path):
     assert np.abs(np.asarray(read_photo(tmp_path / name), int) - GREY[:, :, None]).max() <= 1
 
 
-def test_black_and_white_stay_so_and_what_is_transparent_is_white(tmp_path: Path):
-    Image.fromarray(GREY > 100).save(tmp_path / "two.png")
-    assert np.array_equal(np.asarray(read_photo(tmp_path / "two.png"))[:, :, 0], (GREY > 100) * np.uint8(255))
+def test_black_and_white_dots_are_the_tones_again_that_they_stand_for(tmp_path: Path):
+    tones = np.tile(np.linspace(0, 255, 120).astype(np.uint8), (60, 1))
+    Image.fromarray(tones).convert("1").save(tmp_path / "two.png")
+    picture = read_photo(tmp_path / "two.png")
+    assert picture.info["few_colours"]
+    read = np.asarray(picture, float)[:, :, 0]
+    assert read[:, :3].mean() < 20
+    assert read[:, -3:].mean() > 235
+    assert np.abs(read - tones).mean() < 15 < np.abs(np.asarray(Image.fromarray(tones).convert("1")) * 255 - tones).mean()
+
+
+def test_what_is_transparent_is_white(tmp_path: Path):
     clear = Image.new("RGBA", (20, 20), (255, 0, 0, 0))
     clear.save(tmp_path / "clear.png")
     clear.convert("LA").save(tmp_path / "grey.png")

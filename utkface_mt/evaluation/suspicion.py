@@ -55,6 +55,11 @@ def most_suspicious_first(labels: pd.DataFrame) -> pd.DataFrame:
     return labels.iloc[np.argsort(ranks.min(axis=1), kind="stable")]
 
 
+def suspicious(labels: pd.DataFrame) -> pd.Series:
+    """Whether the gender or the age of each face of a table of `add_suspicion` is over its threshold."""
+    return (labels["gender_suspicion"] >= GENDER_THRESHOLD) | (labels["age_suspicion"] >= AGE_THRESHOLD)
+
+
 def suspicion_counts(labels: pd.DataFrame) -> dict[str, int]:
     """How many faces of a table of `add_suspicion` have a suspicious gender, age, or near-duplicate."""
     return {

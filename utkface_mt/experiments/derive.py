@@ -42,18 +42,14 @@ def row_experiment(workspace: Workspace, name: str) -> Experiment:
     if row.found == "search":
         return replace(experiment, **best_parameters(fine_tune_study(workspace, experiment)))
     if row.found == "comparison":
-        return replace(experiment, scheduler=best_scheduler(compare_schedulers(workspace, experiment)))
+        losses = {name: lowest_loss(one) for name, one in compare_schedulers(workspace, experiment).items()}
+        return replace(experiment, scheduler=min(losses, key=losses.get))
     return experiment
 
 
 def compare_schedulers(workspace: Workspace, experiment: Experiment) -> dict[str, Result]:
     """Trains one run for each scheduler; only the validation set is looked at."""
     return {name: run(workspace, replace(experiment, scheduler=name)) for name in SCHEDULERS}
-
-
-def best_scheduler(results: dict[str, Result]) -> str:
-    """The scheduler whose validation loss went lowest."""
-    return min(results, key=lambda name: lowest_loss(results[name]))
 
 
 def lowest_loss(result: Result) -> float:

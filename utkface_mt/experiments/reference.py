@@ -126,6 +126,11 @@ def shown_profile() -> str:
     return "full" if BEST in measured_rows("full") else PROFILE
 
 
+def published_labels() -> pd.DataFrame:
+    """UTKFace's labels, the most suspicious first, with out-of-fold answers: a table of `suspicion.add_suspicion`."""
+    return pd.read_csv(REFERENCE / "labels.csv.gz", keep_default_na=False)
+
+
 def measured_split(reference: Path = REFERENCE) -> pd.DataFrame:
     """The committed split: `file`, the first digits of `sha256`, `cluster`, `part`."""
     return pd.read_csv(reference / "split.csv.gz")

@@ -36,6 +36,7 @@ class Photo:
     file: Path
     faces: list[Face] = field(default_factory=list)
     scale: float = 1.0
+    few_colours: bool = False
     problem: str = ""
 
 
@@ -79,7 +80,7 @@ def predict_rows(
     for group in _groups(_look(file, reading, aligned, confidence) for file, reading in _read_ahead(files)):
         answers = iter(model.answers(face.crop for photo in group for face in photo.faces))
         for photo in group:
-            found = _face_rows(photo.faces, [next(answers) for _ in photo.faces], photo.scale)
+            found = _face_rows(photo.faces, [next(answers) for _ in photo.faces], photo.scale, photo.few_colours)
             rows = [{"file": str(photo.file), **row} for row in found]
             if not rows:
                 said = {"face": 0, "gender": NOT_READ if photo.problem else NO_FACE, "note": photo.problem or NO_FACE}
@@ -105,12 +106,12 @@ def _look(file: Path, reading: Future[Image.Image], aligned: bool, confidence: f
         picture = reading.result()
     except ValueError as error:
         return Photo(file, problem=str(error))
-    scale = picture.info["full_size"][0] / picture.width
+    about = picture.info["full_size"][0] / picture.width, picture.info["few_colours"]
     if not aligned:
-        return Photo(file, find_faces(picture, confidence), scale)
+        return Photo(file, find_faces(picture, confidence), *about)
     if picture.width != picture.height:
         return Photo(file, problem=NOT_SQUARE.format(*picture.size))
-    return Photo(file, [Face((0, 0, *picture.size), np.empty((0, 2)), None, 0, picture)], scale)
+    return Photo(file, [Face((0, 0, *picture.size), np.empty((0, 2)), None, 0, picture)], *about)
 
 
 def _groups(photos: Iterable[Photo]) -> Iterator[list[Photo]]:
@@ -125,7 +126,7 @@ def _groups(photos: Iterable[Photo]) -> Iterator[list[Photo]]:
         yield group
 
 
-def _face_rows(faces: list[Face], answers: Iterable[Answer], scale: float = 1.0) -> Iterator[Row]:
+def _face_rows(faces: list[Face], answers: Iterable[Answer], scale: float, few_colours: bool) -> Iterator[Row]:
     for number, (face, answer) in enumerate(zip(faces, answers, strict=True), start=1):
         box = [float(edge * scale) for edge in face.box]
         notes = [f"turned by {face.turn} degrees"] if face.turn else []
@@ -133,6 +134,8 @@ def _face_rows(faces: list[Face], answers: Iterable[Answer], scale: float = 1.0)
             notes.append("at the edge: a part may be missing")
         if box[2] - box[0] < SMALL:
             notes.append(f"small, {box[2] - box[0]:.0f} pixels wide: hardly an answer")
+        if few_colours:
+            notes.append("saved in few colours: the age may be some years off")
         details = zip(DETAILS, (*box, face.confidence, "; ".join(notes)), strict=True)
         yield {"face": number, **answer._asdict(), **dict(details)}
 
@@ -145,4 +148,4 @@ def describe_faces(faces: list[Face], answers: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     given = answers[list(ANSWERS)].itertuples(index=False)
-    return pd.DataFrame(_face_rows(faces, given), columns=[*COLUMNS[1:], *DETAILS])
+    return pd.DataFrame(_face_rows(faces, given, 1.0, few_colours=False), columns=[*COLUMNS[1:], *DETAILS])

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageFilter, ImageOps
 
 from ..util.errors import UserError
 
@@ -18,6 +18,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM", "JPEG2000
 HEIF_BRANDS = (b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1")  # what stands in such a file's first bytes
 LONGEST_SIDE = 4096  # pixels: larger pictures are made smaller, which costs no face that could be found
 LARGEST_FILE = 200_000_000  # bytes
+FEW_COLOURS = ("1", "P")  # modes of up to 256 colours: dots stand for what lies between them
 LIGHT_MODES, MOST_PIXELS = ("1", "L", "RGB", "YCbCr"), 80_000_000  # of other modes, which take 1.5 GB at so many
 
 
@@ -79,7 +80,7 @@ def read_photo(path: Path | str) -> Image.Image:
 
     Returns:
         The picture, turned as its EXIF orientation says, its longer side at most `LONGEST_SIDE`; transparent parts
-        are white. `info["full_size"]` is the width and height that it has in its file, turned alike.
+        are white. Its `info` has `full_size`, width and height in its file, turned alike, and `few_colours`.
     """
     try:
         return open_photo(Path(path))
@@ -100,7 +101,7 @@ def open_photo(path: Path) -> Image.Image:
             full = full if wide == (opened.width > opened.height) else full[::-1]
             picture = _in_rgb(opened)
             picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-            picture.info["full_size"] = full
+            picture.info |= {"full_size": full, "few_colours": opened.mode in FEW_COLOURS}
             return picture
     except Image.UnidentifiedImageError:
         raise ValueError("it is no picture of a kind that can be read; save it as JPEG") from None
@@ -158,4 +159,6 @@ def _in_rgb(picture: Image.Image) -> Image.Image:
     if picture.has_transparency_data:
         layers = picture.convert("LA" if picture.mode == "La" else "RGBA").convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert("RGB")
+    if picture.mode == "1":
+        picture = picture.convert("L").filter(ImageFilter.GaussianBlur(1))  # tones again, which the dots stand for
     return picture.convert("RGB")

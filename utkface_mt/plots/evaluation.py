@@ -9,7 +9,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from ..experiments.results import Result
-from .style import BLUE, DIVERGING, GREY, ORANGE, SEQUENTIAL, SKY, new_axes
+from .style import BLUE, DIVERGING, GREY, ORANGE, SEQUENTIAL, SKY
 
 PANELS = (("age_mae", 1, BLUE), ("gender_accuracy", 100, ORANGE))  # metric, factor to years or per cent, colour
 
@@ -53,7 +53,7 @@ def ladder_chart(
 
 def age_error_heatmap(grid: pd.DataFrame) -> Figure:
     """Heatmap of the mean absolute age error by age group and gender, in years."""
-    figure, axes = new_axes(5.5, 4.6)
+    figure, axes = plt.subplots(figsize=(5.5, 4.6))
     bar = {"label": "MAE in years"}
     sns.heatmap(grid, annot=True, fmt=".1f", cmap=SEQUENTIAL, cbar_kws=bar, ax=axes, linewidths=0.5)
     axes.set(xlabel="", ylabel="age group in years", title="Age error by age group and gender")
@@ -63,7 +63,7 @@ def age_error_heatmap(grid: pd.DataFrame) -> Figure:
 
 def predicted_against_true(predictions: pd.DataFrame, half_width: float) -> Figure:
     """Predicted against true age, with the band of the conformal interval."""
-    figure, axes = new_axes(5.6, 5.2)
+    figure, axes = plt.subplots(figsize=(5.6, 5.2))
     axes.scatter(predictions["age_true"], predictions["age"], s=12, alpha=0.35, color=BLUE, linewidths=0)
     ends = np.array([0, max(predictions["age_true"].max(), predictions["age"].max()) + 5])
     axes.plot(ends, ends, color=GREY, linewidth=1, label="predicted = true")

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, PINK, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9"  # Okabe and Ito, 2008
@@ -44,12 +43,6 @@ def show(figure: Figure, caption: str) -> None:
     display(figure, metadata={"caption": caption})
     display(Markdown(f"*{caption}*"))
     plt.close(figure)
-
-
-def new_axes(width: float = 7, height: float = 4) -> tuple[Figure, Axes]:
-    """One figure with one pair of axes, in inches."""
-    figure, axes = plt.subplots(figsize=(width, height))
-    return figure, axes
 
 
 def picture_grid(

@@ -38,6 +38,7 @@ class Cluster:
 
     addresses: tuple[str, ...]
     rank: int
+    chiefs: int = 0  # how many of them, the first ones, TensorFlow knows by this name
 
     def name(self, rank: int) -> str:
         """A worker in words."""
@@ -73,7 +74,7 @@ def read_cluster() -> Cluster:
         raise UserError(f"workers={','.join(addresses)!r} should be two or more different addresses HOST:PORT.")
     if not 0 <= rank < len(addresses):
         raise UserError(f"rank={rank} is none of the {len(ports)} workers; the ranks go from 0 to {len(ports) - 1}.")
-    return Cluster(addresses, rank)
+    return Cluster(addresses, rank, len(chiefs))
 
 
 def sharing() -> Cluster | None:
@@ -184,7 +185,10 @@ def introduce(identity: dict[str, Any]) -> None:
     own = {name: json.dumps(value) for name, value in {**identity, "list of workers": cluster.addresses}.items()}
     tell(f"identity/{cluster.rank}", json.dumps(own))
     for rank in range(1, len(cluster.addresses) if cluster.rank == 0 else 0):
-        told = json.loads(ask(f"identity/{rank}", JOIN_SECONDS))
+        try:
+            told = json.loads(ask(f"identity/{rank}", JOIN_SECONDS))
+        except tf.errors.DeadlineExceededError as error:  # it has come, and is silent
+            raise lost(rank) from error
         if differing := [name for name in own if told.get(name) != own[name]]:
             problem += f"{cluster.name(rank)} has another {' and another '.join(differing)} than worker 0. "
     if problem := hear("verdict", problem):
@@ -197,9 +201,9 @@ def naming_the_lost() -> Iterator[None]:
     try:
         yield
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
-        cluster, chiefs = read_cluster(), len(json.loads(os.environ[VARIABLE])["cluster"].get("chief", []))
+        cluster = read_cluster()
         named = re.findall(r"/job:(chief|worker)/(?:replica:0/)?task:(\d+)", str(error))
-        ranks = [int(task) + (chiefs if job == "worker" else 0) for job, task in named]
+        ranks = [int(task) + (cluster.chiefs if job == "worker" else 0) for job, task in named]
         if not (others := [rank for rank in ranks if rank != cluster.rank]):  # it may name who tells first
             raise
         raise lost(others[-1]) from error
