@@ -42,14 +42,13 @@ def measure_exports(workspace: Workspace) -> dict[str, Any]:
     measure_ranges(model, _crops(workspace, train[:: max(1, len(train) // CALIBRATION_FACES)]))
     faces, crops = workspace.part("test"), _crops(workspace, workspace.positions("test"))
     answers = model.predict(crops)
-    own = {name: answers[name].to_numpy() for name in (AGE, FEMALE)}
-    reference = predictions_table(faces, own[AGE], own[FEMALE])
+    reference = predictions_table(faces, answers[AGE].to_numpy(), answers[FEMALE].to_numpy())
     choices = [(to, precision) for to, precisions in PRECISIONS.items() for precision in precisions]
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         for to, precision in track(choices, "Exporting and comparing"):
             path = export_model(to, Path(temporary, f"{precision}{SUFFIXES[to]}"), precision)
-            rows.append({"format": to, "precision": precision, **_compare(path, crops, own, reference, faces)})
+            rows.append({"format": to, "precision": precision, **_compare(path, crops, reference, faces)})
     return {"machine": describe_machine(), "n_test": len(faces), "keras": score(reference), "rows": rows}
 
 
@@ -73,12 +72,10 @@ def _crops(workspace: Workspace, positions: np.ndarray) -> np.ndarray:
     return np.stack([np.asarray(read_picture(workspace.dataset.folder, path)) for path in paths])
 
 
-def _compare(
-    path: Path, crops: np.ndarray, own: Answers, reference: pd.DataFrame, faces: pd.DataFrame
-) -> dict[str, Any]:
+def _compare(path: Path, crops: np.ndarray, reference: pd.DataFrame, faces: pd.DataFrame) -> dict[str, Any]:
     run = open_exported(path)
     batches = [run(crops[first : first + BATCH]) for first in range(0, len(crops), BATCH)]
-    answers = {name: np.concatenate([batch[name] for batch in batches]).astype(np.float64) for name in own}
+    answers = {name: np.concatenate([batch[name] for batch in batches]).astype(np.float64) for name in (AGE, FEMALE)}
     table = predictions_table(faces, answers[AGE], answers[FEMALE])
     paired = paired_difference(reference, table).loc["age_mae", ["difference", "low", "high"]]
     seconds = timeit.repeat(lambda: run(crops[:1]), number=1, repeat=TIMED_CALLS)
@@ -86,8 +83,8 @@ def _compare(
     return {
         "bytes": sum(file.stat().st_size for file in files),
         "milliseconds": round(1000 * median(seconds[TIMED_CALLS // 5 :]), 1),  # after some calls to warm up
-        "age_max_difference": float(np.abs(answers[AGE] - own[AGE]).max().round(4)),
-        "probability_max_difference": float(np.abs(answers[FEMALE] - own[FEMALE]).max().round(6)),
+        "age_max_difference": float((table[AGE] - reference[AGE]).abs().max().round(4)),
+        "probability_max_difference": float((table[FEMALE] - reference[FEMALE]).abs().max().round(6)),
         **rounded(score(table)),
         "age_mae_difference": (paired.round(4) + 0.0).tolist(),  # no minus before a zero
     }
@@ -122,8 +119,7 @@ def _onnx(path: Path) -> Callable[[np.ndarray], Answers]:
 
 def main() -> None:
     """Measures the exports with the faces the bundled model was trained and tested on."""
-    workspace = workspace_of(data_parser(__doc__).parse_args())
-    write_json(REFERENCE / "exports.json", measure_exports(workspace))
+    write_json(REFERENCE / "exports.json", measure_exports(workspace_of(data_parser(__doc__).parse_args())))
 
 
 if __name__ == "__main__":

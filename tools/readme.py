@@ -13,7 +13,7 @@ import pandas as pd
 
 from utkface_mt.config import REFERENCE, repository_root
 from utkface_mt.data.labels import age_group, gender_name, race_name
-from utkface_mt.evaluation.calibration import COVERAGE, AgeInterval, GenderCalibration, calibration_error
+from utkface_mt.evaluation.calibration import GenderCalibration, calibration_error
 from utkface_mt.evaluation.metrics import by_group
 from utkface_mt.evaluation.tables import age_error_grid, gender_report
 from utkface_mt.experiments import reference as measured
@@ -105,16 +105,11 @@ def age_errors() -> str:
 
 
 def races() -> str:
-    """Scores of the best row by race code."""
+    """Scores of the best row by race code, and by race code and gender."""
     table = best_predictions()
-    return _markdown(_scored(by_group(table, race_name(table["race"]).rename("race"))))
-
-
-def race_and_gender() -> str:
-    """Scores of the best row by race code and gender."""
-    table = best_predictions()
-    groups = race_name(table["race"]).astype(str) + ", " + gender_name(table["gender_true"]).astype(str)
-    return _markdown(_scored(by_group(table, groups.rename("group"))))
+    race, gender = race_name(table["race"]).astype(str), gender_name(table["gender_true"]).astype(str)
+    scored = [_scored(by_group(table, groups.rename("group"))) for groups in (race, race + ", " + gender)]
+    return _markdown(pd.concat(scored).sort_values("group"))
 
 
 def _scored(scores: pd.DataFrame) -> pd.DataFrame:
@@ -130,18 +125,11 @@ def _scored(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def certainty() -> str:
-    """How far the best row's probabilities and intervals can be trusted."""
-    test, calibration = best_predictions(), best_predictions("calibration")
-    interval, scaling = AgeInterval.fit(calibration), GenderCalibration.fit(calibration)
+    """How far the best row's probabilities can be trusted."""
+    test, scaling = best_predictions(), GenderCalibration.fit(best_predictions("calibration"))
     raw, truth = test["probability_female"], test["gender_true"]
-    covered = interval.covered(test)
-    by_age = 100 * covered.groupby(age_group(test["age_true"]), observed=True).mean()
     return _facts(
         {
-            f"{100 * COVERAGE:.0f} % age interval of one width": f"± {interval.half_width:.1f} years",
-            "test faces within the interval": f"{100 * covered.mean():.1f} %",
-            "least, in the age group": f"{by_age.min():.0f} %, {by_age.idxmin()}",
-            "most, in the age group": f"{by_age.max():.0f} %, {by_age.idxmax()}",
             "calibration error of the gender probability": f"{100 * calibration_error(raw, truth):.1f} %",
             "after temperature scaling": f"{100 * calibration_error(scaling.probability(raw), truth):.1f} %",
         }
@@ -269,7 +257,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "other-crops": lambda: elsewhere("aaf"),
 }
 _BY_NAME = (
-    *(steps, seeds, gender_classes, age_errors, races, race_and_gender, certainty, own_intervals),
+    *(steps, seeds, gender_classes, age_errors, races, certainty, own_intervals),
     *(performance, notebooks, exports, margins),
 )
 BLOCKS |= {block.__name__.replace("_", "-"): block for block in _BY_NAME}

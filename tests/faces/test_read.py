@@ -73,7 +73,9 @@ def test_black_and_white_dots_are_the_tones_again_that_they_stand_for(tmp_path: 
     read = np.asarray(picture, float)[:, :, 0]
     assert read[:, :3].mean() < 20
     assert read[:, -3:].mean() > 235
-    assert np.abs(read - tones).mean() < 15 < np.abs(np.asarray(Image.fromarray(tones).convert("1")) * 255 - tones).mean()
+    assert (
+        np.abs(read - tones).mean() < 15 < np.abs(np.asarray(Image.fromarray(tones).convert("1")) * 255 - tones).mean()
+    )
 
 
 def test_what_is_transparent_is_white(tmp_path: Path):
