@@ -95,12 +95,12 @@ def _distributions(workspace: Workspace, network: keras.Model, result: Result, p
 
 
 def _write_attribution(workspace: Workspace, network: keras.Model, result: Result, path: Path) -> None:
-    """Where the network looks on average: the mean of many test faces, and the mean Grad-CAM map of each task."""
+    """Where the network looks on average: the mean of many test faces, and the mean Grad-CAM of age and both classes."""
     rows = workspace.positions("test")
     pictures = np.asarray(workspace.pixels(result.experiment)[rows[:: max(1, len(rows) // ATTRIBUTION_FACES)]])
     head = workspace.age_head(result.experiment)
     batches = np.array_split(pictures, -(-len(pictures) // 32))
-    heats = {task: [grad_cam(network, batch, task, head) for batch in batches] for task in HEADS}
+    heats = {task: [grad_cam(network, batch, task, head) for batch in batches] for task in (*HEADS, "male")}
     maps = {task: np.concatenate(parts).mean(axis=0).astype(np.float16) for task, parts in heats.items()}
     with replacing(path) as temporary:
         face = pictures.mean(axis=0).round().astype(np.uint8)  # nobody's, and fit to be shown

@@ -48,7 +48,7 @@ def grad_cam(network: keras.Model, pictures: np.ndarray, task: str, age_head: Ag
     """Grad-CAM: where the last feature map raises the prediction (Selvaraju et al., ICCV 2017).
 
     Of pictures, uint8 `[n, size, size, 3]`, it gives maps, float32 `[n, size, size]`, each between 0 and 1. The `task`
-    is `age` or `gender`, of which the log-odds of female are explained.
+    is `age`, or `gender`, of which the log-odds of female are explained, or `male`, with the log-odds of male.
     """
     size = pictures.shape[1]
     pixels = tf.constant(pictures, tf.float32)
@@ -57,12 +57,12 @@ def grad_cam(network: keras.Model, pictures: np.ndarray, task: str, age_head: Ag
     maps = network.get_layer("backbone")(pixels, training=False)
     with tf.GradientTape() as tape:
         tape.watch(maps)
-        output = network.get_layer(task)(network.get_layer("features")(maps))
-        if task == "gender":
-            output = tf.clip_by_value(output, 1e-6, 1 - 1e-6)
-            explained = tf.math.log(output / (1 - output))[:, 0]
-        else:
+        output = network.get_layer("age" if task == "age" else "gender")(network.get_layer("features")(maps))
+        if task == "age":
             explained = age_head.expected(output)
+        else:
+            female = tf.clip_by_value(output[:, 0], 1e-6, 1 - 1e-6)
+            explained = tf.math.log(female / (1 - female)) * (-1 if task == "male" else 1)
     weights = tf.reduce_mean(tape.gradient(explained, maps), axis=(1, 2), keepdims=True)
     heat = tf.nn.relu(tf.reduce_sum(weights * maps, axis=3, keepdims=True))
     heat = tf.image.resize(heat, (size, size))[..., 0].numpy()
