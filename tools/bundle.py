@@ -95,7 +95,7 @@ def _distributions(workspace: Workspace, network: keras.Model, result: Result, p
 
 
 def _write_attribution(workspace: Workspace, network: keras.Model, result: Result, path: Path) -> None:
-    """Where the network looks on average: the mean of many test faces, and the mean Grad-CAM of age and both classes."""
+    """Where the network looks on average: the mean of many test faces, and mean Grad-CAM of age and both classes."""
     rows = workspace.positions("test")
     pictures = np.asarray(workspace.pixels(result.experiment)[rows[:: max(1, len(rows) // ATTRIBUTION_FACES)]])
     head = workspace.age_head(result.experiment)
