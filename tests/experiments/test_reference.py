@@ -3,7 +3,10 @@
 import pandas as pd
 import pytest
 
+from utkface_mt.config import REFERENCE
+from utkface_mt.data.labels import parse_name
 from utkface_mt.evaluation.metrics import score
+from utkface_mt.evaluation.suspicion import suspicious
 from utkface_mt.experiments.reference import (
     measured_entries,
     measured_predictions,
@@ -12,6 +15,7 @@ from utkface_mt.experiments.reference import (
     measured_split,
     measured_table,
     predictions_file,
+    published_labels,
     published_rows,
 )
 from utkface_mt.experiments.rows import ROWS
@@ -39,6 +43,21 @@ def test_no_face_stands_on_two_sides(split: pd.DataFrame):
     assert split["file"].is_unique
     assert (split.groupby("cluster")["part"].nunique() == 1).all()
     assert (split.groupby("sha256")["part"].nunique() == 1).all()
+
+
+def test_the_published_labels_are_those_of_all_faces_and_every_look_is_at_one_of_them(split: pd.DataFrame):
+    labels = published_labels()
+    assert sorted(labels["file"]) == sorted(split["file"])
+    parsed = pd.DataFrame([parse_name(file) for file in labels["file"]], columns=["age", "gender", "race"])
+    assert parsed.equals(labels[["age", "gender", "race"]])
+    for ranking in ("gender_suspicion", "age_suspicion"):
+        assert set(labels.nlargest(50, ranking)["file"]) <= set(labels["file"].head(200))
+    assert labels["gender_suspicion"].between(0, 1).all()
+    assert 0 < suspicious(labels).sum() < len(labels) / 10
+    looked = pd.read_csv(REFERENCE / "labels_looked_at.csv")
+    assert looked["file"].is_unique
+    assert set(looked["file"]) <= set(labels["file"])
+    assert set(looked["verdict"]) == {"wrong", "right", "cannot say"}
 
 
 def test_no_two_rows_share_a_predictions_file():

@@ -40,7 +40,7 @@ def measured_differences(*names: str) -> Figure:
                 axes.plot(scattered, np.full(len(seeds), place - 0.22), "|", color=GREY, markersize=9)
     if any(result.repeat and result.row in names for result in results):
         (seed_mark,) = figure.axes[0].plot([], [], "|", color=GREY)
-        figure.axes[0].legend([seed_mark], ["other seeds of the row"], loc="best", frameon=True)
+        figure.axes[0].legend([seed_mark], ["seeds of the row"], loc="best", frameon=True)
     return figure
 
 
