@@ -17,7 +17,6 @@ from utkface_mt.faces.detect import find_faces
 from utkface_mt.faces.model import load_model
 from utkface_mt.faces.predict import describe_faces
 from utkface_mt.faces.widget import chosen_photo
-from utkface_mt.model.predict import HEADS
 from utkface_mt.model.weights import BUNDLED_MODEL
 from utkface_mt.plots import evaluation, measured
 from utkface_mt.plots.style import use_style
@@ -51,7 +50,8 @@ def _figures() -> dict[str, Figure]:
     groups = [race_name(test["race"]).rename("race"), gender_name(test["gender_true"]).rename("gender")]
     width = AgeInterval.fit(best_predictions("calibration")).half_width
     with np.load(BUNDLED_MODEL / "attribution.npz") as saved:
-        heats = {f"Grad-CAM, {task}": saved[task].astype(np.float32) for task in HEADS}
+        names = {"for older": "age", "for female": "gender", "for male": "male"}
+        heats = {f"Grad-CAM, {name}": saved[task].astype(np.float32) for name, task in names.items()}
         title = f"Where the network looks, on average over {saved['faces']} faces"
         attribution = evaluation.attribution_row(saved["face"], heats, title)
     return {
