@@ -12,9 +12,9 @@ from .style import GREY
 from .training import learning_curves
 
 
-def measured_label() -> str:
-    """On which faces the measured ladder stands: how captions of its figures begin."""
-    size = reference.measured_rows(reference.shown_profile())["03_baseline"]["configuration"]["image_size"]
+def measured_label(row: str = "03_baseline") -> str:
+    """On which faces a row of the measured ladder stands: how captions of its figures begin."""
+    size = reference.measured_result(row, reference.shown_profile()).experiment.image_size
     return f"UTKFace, {size} pixels"
 
 
