@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 # What users give goes to the recipes as it is, through the environment: it may hold spaces, `$` and quotes.
-GIVEN  := PROFILE DATA WEIGHTS LIMIT ROW SEED N
+GIVEN  := PROFILE DATA WEIGHTS LIMIT ROW SEED N TRAIN
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 PROFILED := $${PROFILE:+--profile "$$PROFILE"}
@@ -83,8 +83,8 @@ collect: setup ## For maintainers: copy what a run measured into utkface_mt/refe
 bundle: setup ## For maintainers: make a trained row the bundled model (ROW=10_full_recipe DATA=PATH WEIGHTS=)
 	$(BIN)/python -m tools.bundle "$$ROW" $(FACES)
 
-label-audit: setup ## Rank UTKFace's labels by out-of-fold answers (DATA=PATH WEIGHTS=; a night; goes on after a stop)
-	$(BIN)/python -m tools.label_audit $(FACES)
+label-audit: setup ## Rank UTKFace's labels by out-of-fold answers (DATA=PATH WEIGHTS=; a night; goes on after a stop; TRAIN=1: what training gains without)
+	$(BIN)/python -m tools.label_audit $(FACES) $${TRAIN:+--train}
 
 margins: setup ## For maintainers: measure how UTKFace's crops are cut (DATA=PATH WEIGHTS=)
 	$(BIN)/python -m tools.margins $(FACES)
