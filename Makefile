@@ -83,7 +83,7 @@ collect: setup ## For maintainers: copy what a run measured into utkface_mt/refe
 bundle: setup ## For maintainers: make a trained row the bundled model (ROW=10_full_recipe DATA=PATH WEIGHTS=)
 	$(BIN)/python -m tools.bundle "$$ROW" $(FACES)
 
-label-audit: setup ## Rank UTKFace's labels by out-of-fold answers (DATA=PATH WEIGHTS=; a night; goes on after a stop; TRAIN=1: what training gains without)
+label-audit: setup ## Rank UTKFace's labels by out-of-fold answers (DATA=PATH WEIGHTS=; a night); TRAIN=1: train without the suspicious
 	$(BIN)/python -m tools.label_audit $(FACES) $${TRAIN:+--train}
 
 margins: setup ## For maintainers: measure how UTKFace's crops are cut (DATA=PATH WEIGHTS=)

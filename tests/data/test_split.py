@@ -69,6 +69,8 @@ def test_limit_keeps_each_stratum_to_within_a_face(limit: int, seed: int):
     assert (found - expected).abs().max() <= 1
 
 
-def test_no_limit_keeps_all():
+def test_no_limit_keeps_all_and_a_negative_one_is_refused():
     faces = _table(100, 0)
     assert limit_faces(faces, 0).equals(faces)
+    with pytest.raises(UserError, match="limit"):
+        limit_faces(faces, -1)

@@ -78,6 +78,14 @@ def test_black_and_white_dots_are_the_tones_again_that_they_stand_for(tmp_path: 
     )
 
 
+def test_black_and_white_areas_stay_so(tmp_path: Path):
+    halves = np.tile(np.arange(60) >= 30, (60, 1))
+    Image.fromarray(halves).save(tmp_path / "two.png")
+    read = np.asarray(read_photo(tmp_path / "two.png"))[:, :, 0]
+    away = np.abs(np.arange(60) - 29.5) > 4  # pixels of the edge, which is blurred
+    assert np.array_equal(read[:, away], (halves * np.uint8(255))[:, away])
+
+
 def test_what_is_transparent_is_white(tmp_path: Path):
     clear = Image.new("RGBA", (20, 20), (255, 0, 0, 0))
     clear.save(tmp_path / "clear.png")

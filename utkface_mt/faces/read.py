@@ -18,7 +18,6 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM", "JPEG2000
 HEIF_BRANDS = (b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1")  # what stands in such a file's first bytes
 LONGEST_SIDE = 4096  # pixels: larger pictures are made smaller, which costs no face that could be found
 LARGEST_FILE = 200_000_000  # bytes
-FEW_COLOURS = ("1", "P")  # modes of up to 256 colours: dots stand for what lies between them
 LIGHT_MODES, MOST_PIXELS = ("1", "L", "RGB", "YCbCr"), 80_000_000  # of other modes, which take 1.5 GB at so many
 
 
@@ -101,7 +100,7 @@ def open_photo(path: Path) -> Image.Image:
             full = full if wide == (opened.width > opened.height) else full[::-1]
             picture = _in_rgb(opened)
             picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-            picture.info |= {"full_size": full, "few_colours": opened.mode in FEW_COLOURS}
+            picture.info |= {"full_size": full, "few_colours": opened.mode in ("1", "P")}
             return picture
     except Image.UnidentifiedImageError:
         raise ValueError("it is no picture of a kind that can be read; save it as JPEG") from None

@@ -16,7 +16,6 @@ from .errors import UserError
 from .files import unwritable, write_json
 
 RUNNER = "UTKFACE_MT_RUNNER"  # set for the kernels of a run: which run they belong to
-POLL_SECONDS = 0.2
 _kept: list[FileLock] = []  # held until this process ends
 
 
@@ -96,7 +95,7 @@ def _acquire(path: Path, seconds: float) -> FileLock | None:
     lock = FileLock(path, is_singleton=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=seconds, poll_interval=POLL_SECONDS)
+        lock.acquire(timeout=seconds, poll_interval=0.2)
     except Timeout:
         return None
     except OSError as error:
