@@ -58,7 +58,7 @@ def deal_folds(faces: pd.DataFrame, count: int, seed: int = 0) -> np.ndarray:
 def limit_faces(faces: pd.DataFrame, limit: int, seed: int = 0) -> pd.DataFrame:
     """Draws `limit` faces, each stratum to within one face of its share: systematically, in the order of the strata.
 
-    A `limit` of 0, or of more than there are, keeps all; a negative one is a `UserError`. The `seed` orders each stratum.
+    A `limit` of 0, or of more than there are, keeps all; a negative one is a `UserError`. The `seed` orders a stratum.
     """
     if limit < 0:
         raise UserError(f"limit={limit} should be 0 (no limit) or a number of faces.")
