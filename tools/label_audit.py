@@ -75,7 +75,7 @@ def main() -> None:
     options = parser.parse_args()
     workspace = workspace_of(options)
     workspace = replace(workspace, folder=workspace.settings.runs_folder / "label_audit")
-    experiment = replace(best_result().experiment, weights=workspace.start.weights, **RECIPE)
+    experiment = replace(best_result(workspace.settings.profile).experiment, weights=workspace.start.weights, **RECIPE)
     if options.train:
         return print(compare(workspace, experiment, published_labels()).to_string())
     labels = audit(workspace, experiment)

@@ -28,9 +28,9 @@ SCORES = {"age MAE": "{age_mae:.2f}", "gender accuracy": "{gender_accuracy:.1%}"
 CHANGE = {"change of age MAE [95 %]": "{change}"}
 
 
-def ladder(short: bool = False) -> str:
+def ladder(profile: str = measured.SHOWN, short: bool = False) -> str:
     """The published table and ours side by side; the short one has what a reader looks for first."""
-    rows = [result for result in measured.measured_results(measured.shown_profile()) if not result.repeat]
+    rows = list(measured.results_by_row(profile).values())
     table, published = results_table(rows), measured.published_rows()
     theirs = [published.get(result.row) for result in rows]
     form = "{age_mae:.2f}, {age_rmse:.2f}, {gender_accuracy:.0%}"
@@ -40,16 +40,15 @@ def ladder(short: bool = False) -> str:
     return _markdown(table.drop(columns=["notebook", *table.columns[5:6], *table.columns[7:]]) if short else table)
 
 
-def steps() -> str:
+def steps(profile: str = measured.SHOWN) -> str:
     """What each row changed against the row before, by the paired bootstrap."""
-    profile = measured.shown_profile()
     table = measured.measured_table(*measured.measured_rows(profile), profile=profile).T.filter(like="change")
     return _markdown(table[table["change of age MAE"] != ""].reset_index(names="row"))
 
 
-def seeds() -> str:
+def seeds(profile: str = measured.SHOWN) -> str:
     """The rows that were trained with several seeds."""
-    results = measured.measured_results(measured.shown_profile())
+    results = measured.measured_results(profile)
     rows = []
     for name in dict.fromkeys(result.row for result in results if result.repeat):
         same = [result for result in results if result.row == name]
@@ -64,7 +63,7 @@ def _listed(values: pd.Series, form: str) -> str:
     return f"{', '.join(f'{value:{form}}' for value in values)} (mean {values.mean():{form}})"
 
 
-def measured_on(profile: str) -> str:
+def measured_on(profile: str = measured.SHOWN) -> str:
     """What the rows of a profile were measured on."""
     row = list(measured.measured_rows(profile).values())[-1]
     faces = measured.measured_split()["part"].value_counts()
@@ -251,13 +250,12 @@ STEADY = {  # by what a set has in `elsewhere.json`
 BLOCKS: dict[str, Callable[[], str]] = {
     "ladder": lambda: ladder(short=True),
     "ladder-in-full": ladder,
-    "measured-on": lambda: measured_on(measured.shown_profile()),
     "model-measured-on": lambda: measured_on(bundled_profile()),
     "portraits": lambda: elsewhere("london"),
     "other-crops": lambda: elsewhere("aaf"),
 }
 _BY_NAME = (
-    *(steps, seeds, gender_classes, age_errors, races, certainty, own_intervals),
+    *(steps, seeds, measured_on, gender_classes, age_errors, races, certainty, own_intervals),
     *(performance, notebooks, exports, margins),
 )
 BLOCKS |= {block.__name__.replace("_", "-"): block for block in _BY_NAME}

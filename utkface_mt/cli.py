@@ -186,7 +186,8 @@ def _add_results(verbs: Any) -> None:
         "runs",
         nargs="*",
         metavar="RUN",
-        help="a run's folder, a profile, or reference; by default every profile run here, else the reference",
+        help="a run's folder, a profile, or what is committed: reference, reference-cpu or reference-full; by default "
+        "every profile run here, else the reference",
     )
     form = results.add_mutually_exclusive_group()
     form.add_argument("--markdown", action="store_true", help="print a Markdown table")
@@ -195,10 +196,10 @@ def _add_results(verbs: Any) -> None:
 
 
 def _results(options: argparse.Namespace) -> int:
-    from .experiments.compare import REFERENCE_NAME, compare_runs, known_runs, open_run, readable
+    from .experiments.compare import compare_runs, known_runs, open_run, readable
 
     runs = Settings.read().runs_folder
-    chosen = list(dict.fromkeys(options.runs)) or known_runs(runs) or [REFERENCE_NAME]
+    chosen = list(dict.fromkeys(options.runs)) or known_runs(runs) or ["reference"]
     opened = [open_run(name, runs) for name in chosen]
     groups = [opened] if options.runs else [[run] for run in opened]  # unasked, profiles are not compared
     table = [entry for group in groups for entry in compare_runs(group)]

@@ -9,7 +9,7 @@ import pytest
 from utkface_mt.cli import main
 from utkface_mt.evaluation.metrics import paired_difference
 from utkface_mt.experiments.compare import OTHER_FACES, compare_runs, open_run, readable
-from utkface_mt.experiments.reference import measured_entries
+from utkface_mt.experiments.reference import SHOWN, measured_entries
 from utkface_mt.util.errors import UserError
 
 
@@ -50,7 +50,7 @@ def test_the_command_prints_table_markdown_and_json(
 def test_where_nothing_was_run_the_reference_is_shown_with_its_differences(runs: Path, capsys: pytest.CaptureFixture):
     assert main(["results", "--json"]) == 0
     table = json.loads(capsys.readouterr().out)
-    rows = [entry for entry in measured_entries() if entry["profile"] == "cpu" and not entry["repeat"]]
+    rows = [entry for entry in measured_entries() if entry["profile"] == SHOWN and not entry["repeat"]]
     measured = {entry["experiment"]: entry for entry in rows}
     assert [entry["row"] for entry in table] == list(measured)
     for entry in table:
@@ -58,5 +58,7 @@ def test_where_nothing_was_run_the_reference_is_shown_with_its_differences(runs:
         if entry["compared_with"]:
             difference = measured[entry["row"]]["difference"]["age_mae"]
             assert entry["difference"]["age_mae"] == pytest.approx(difference, abs=1e-5)
-    with pytest.raises(UserError, match=r"There are no results in .*Runs with results: reference"):
+    for profile in ("cpu", "full"):
+        assert {result.profile for result in open_run(f"reference-{profile}", runs).rows.values()} == {profile}
+    with pytest.raises(UserError, match=r"There are no results in .*Runs with results: reference, reference-cpu"):
         open_run("cpu_of_somebody", runs)

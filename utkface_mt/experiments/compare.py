@@ -10,11 +10,11 @@ import pandas as pd
 from ..config import PROFILES
 from ..evaluation.metrics import paired_difference
 from ..util.errors import UserError
-from .reference import measured_predictions, results_by_row
+from .reference import SHOWN, measured_predictions, results_by_row
 from .results import Result, ResultStore, with_interval
 from .rows import compared_with
 
-REFERENCE_NAME = "reference"
+REFERENCES = {"reference": SHOWN, "reference-cpu": "cpu", "reference-full": "full"}  # their profiles, by name
 OTHER_FACES = "other test faces"
 
 
@@ -28,17 +28,17 @@ class Run:
 
 
 def open_run(name: str, runs: Path) -> Run:
-    """Opens a run by its folder, the name of a profile that was run in `runs`, or `reference` for what is committed.
+    """Opens a run by its folder, the name of a profile that was run in `runs`, or of `REFERENCES`: what is committed.
 
     Raises:
         UserError: if there is no such run, or no row in it.
     """
-    if name == REFERENCE_NAME:
-        return Run(name, results_by_row(), measured_predictions)
+    if name in REFERENCES:
+        return Run(name, results_by_row(REFERENCES[name]), measured_predictions)
     store = ResultStore(runs / name if name in PROFILES else Path(name))
     rows = {result.row: result for result in store.rows()}
     if not rows:
-        there = ", ".join([*known_runs(runs), REFERENCE_NAME])
+        there = ", ".join([*known_runs(runs), *REFERENCES])
         raise UserError(f"There are no results in {store.folder}. Runs with results: {there}.")
     return Run(name, rows, lambda result: store.predictions(result, "test"))
 

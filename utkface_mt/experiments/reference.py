@@ -14,7 +14,8 @@ from ..util.files import read_json
 from .results import Result, with_interval
 from .rows import get_row
 
-PROFILE = "cpu"  # the profile whose ladder is whole, and whose best row is bundled
+SHOWN = "cpu"  # the profile whose ladder README and notebooks show
+PROFILE = "cpu"  # the one measured first: its files stand in no folder of their own
 BEST = "10_full_recipe"
 PUBLIC_COLUMNS = ("file", "age_true", "age", "gender_true", "probability_female")  # what a predictions file holds
 
@@ -25,24 +26,24 @@ def measured_entries(reference: Path = REFERENCE) -> list[dict[str, Any]]:
     return read_json(path) if path.exists() else []
 
 
-def measured_rows(profile: str = PROFILE) -> dict[str, dict[str, Any]]:
+def measured_rows(profile: str = SHOWN) -> dict[str, dict[str, Any]]:
     """The rows as they stand in `results.json`, by name and without repeats."""
     entries = measured_entries()
     return {entry["experiment"]: entry for entry in entries if entry["profile"] == profile and not entry["repeat"]}
 
 
-def measured_results(profile: str = PROFILE) -> list[Result]:
+def measured_results(profile: str = SHOWN) -> list[Result]:
     """Rows and repeats with their histories."""
     results = [Result.from_table_row(entry, []) for entry in measured_entries() if entry["profile"] == profile]
     return [replace(one, history=read_json(file) if (file := history_file(one)).exists() else []) for one in results]
 
 
-def results_by_row(profile: str = PROFILE) -> dict[str, Result]:
+def results_by_row(profile: str = SHOWN) -> dict[str, Result]:
     """The rows without their repeats."""
     return {result.row: result for result in measured_results(profile) if not result.repeat}
 
 
-def measured_result(row: str, profile: str = PROFILE) -> Result:
+def measured_result(row: str, profile: str = SHOWN) -> Result:
     """One row of the reference.
 
     Raises:
@@ -54,7 +55,7 @@ def measured_result(row: str, profile: str = PROFILE) -> Result:
     return results[row]
 
 
-def best_result(profile: str = PROFILE) -> Result:
+def best_result(profile: str = SHOWN) -> Result:
     """The row the model card speaks of: the full recipe, or the last row there is."""
     rows = results_by_row(profile)
     return rows.get(BEST, list(rows.values())[-1])
@@ -99,7 +100,7 @@ def published_rows() -> dict[str, dict[str, float]]:
     return read_json(REFERENCE / "published.json")["rows"]
 
 
-def measured_table(*names: str, profile: str = PROFILE) -> pd.DataFrame:
+def measured_table(*names: str, profile: str = SHOWN) -> pd.DataFrame:
     """What rows scored on UTKFace beside the published figures, and what each changed against the row before.
 
     A line a score, a column a row; years for age, per cent for gender, 95 % intervals in brackets. Rows that were not
@@ -119,11 +120,6 @@ def measured_table(*names: str, profile: str = PROFILE) -> pd.DataFrame:
             "change of gender, points": with_interval(change["gender_accuracy"], "+.2f", 100) if change else "",
         }
     return pd.DataFrame(lines)
-
-
-def shown_profile() -> str:
-    """The profile whose ladder is shown: the published 224 pixels once they were measured up to the full recipe."""
-    return "full" if BEST in measured_rows("full") else PROFILE
 
 
 def published_labels() -> pd.DataFrame:

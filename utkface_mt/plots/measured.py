@@ -14,20 +14,20 @@ from .training import learning_curves
 
 def measured_label(row: str = "03_baseline") -> str:
     """On which faces a row of the measured ladder stands: how captions of its figures begin."""
-    size = reference.measured_result(row, reference.shown_profile()).experiment.image_size
+    size = reference.measured_result(row).experiment.image_size
     return f"UTKFace, {size} pixels"
 
 
 def measured_ladder(row: str = "") -> Figure:
     """The measured ladder with its 95 % intervals beside the published one, the `row` of that name pointed out."""
-    rows = [result for result in reference.results_by_row(reference.shown_profile()).values() if result.history]
+    rows = [result for result in reference.results_by_row().values() if result.history]
     return ladder_chart(rows, reference.published_rows(), row)
 
 
 def measured_differences(*names: str) -> Figure:
     """What the rows of these names changed against the row before, by the paired bootstrap; how far seeds scatter."""
-    rows = reference.measured_rows(reference.shown_profile())
-    results = reference.measured_results(reference.shown_profile())
+    rows = reference.measured_rows()
+    results = reference.measured_results()
     changes = {metric: [rows[name]["difference"][metric] for name in names] for metric, _, _ in PANELS}
     labels = ("change of age MAE in years (left is better)", "change of gender accuracy in points (right is better)")
     figure = score_panels([get_row(name).title for name in names], changes, labels)
@@ -46,7 +46,7 @@ def measured_differences(*names: str) -> Figure:
 
 def measured_curves(*names: str) -> Figure:
     """How rows learnt on UTKFace: losses by epoch."""
-    results = reference.results_by_row(reference.shown_profile())
+    results = reference.results_by_row()
     return learning_curves({results[name].title: results[name] for name in names if name in results})
 
 
