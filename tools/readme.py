@@ -6,6 +6,7 @@ A table stands between `<!-- NAME -->` and `<!-- /NAME -->`; a test fails when o
 import argparse
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -248,8 +249,8 @@ STEADY = {  # by what a set has in `elsewhere.json`
     "small_moves": "Faces made 16 pixels wide move it by {small_moves[0]:.1f} years, 48 by {small_moves[3]:.1f}.",
 }
 BLOCKS: dict[str, Callable[[], str]] = {
-    "ladder": lambda: ladder(short=True),
-    "ladder-in-full": ladder,
+    "ladder": ladder,
+    "ladder-in-short": lambda: ladder(short=True),
     "model-measured-on": lambda: measured_on(bundled_profile()),
     "portraits": lambda: elsewhere("london"),
     "other-crops": lambda: elsewhere("aaf"),
@@ -259,6 +260,7 @@ _BY_NAME = (
     *(performance, notebooks, exports, margins),
 )
 BLOCKS |= {block.__name__.replace("_", "-"): block for block in _BY_NAME}
+BLOCKS |= {f"{name}-cpu": partial(BLOCKS[name], "cpu") for name in ("ladder", "measured-on", "steps", "seeds")}
 
 
 def pages() -> list[Path]:
