@@ -306,7 +306,8 @@ class Settings:
         if self.epochs:
             start = replace(profile.start, epochs=self.epochs)
             changes = {row: {**change, "epochs": self.epochs} for row, change in profile.changes.items()}
-            profile = replace(profile, start=start, trial_epochs=self.epochs, changes=changes)
+            shortest = min(profile.trial_epochs, self.epochs)
+            profile = replace(profile, start=start, trial_epochs=shortest, changes=changes)
         return replace(profile, trials=self.trials) if self.trials else profile
 
 
