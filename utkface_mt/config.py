@@ -180,7 +180,10 @@ class Profile:
 
 LONG_HEADS = {"epochs": 60, "patience": 12, "batch_size": 256}  # the frozen baseline's epochs cost next to nothing
 LONG_RECIPE = {  # chosen on validation faces at 128 and 160 pixels; `reference/TRIALS.md` has the figures
-    **{"learning_rate": 3e-4, "batch_size": 32, "dropout": 0.2, "fine_tune": 1.0},  # whatever a study finds
+    "learning_rate": 3e-4,
+    "batch_size": 32,
+    "dropout": 0.2,
+    "fine_tune": 1.0,  # these four whatever a study finds
     "augment": "strong",
     "crop": 0.0536,  # the padding, and no more
     "gender_share": 0.6,
