@@ -73,6 +73,13 @@ def test_check_ranks_suspicious_labels_and_writes_them(
     assert counts["faces"] == len(table)
     assert counts["suspicious_ages"] == (table["age_suspicion"] >= 0.5).sum()
     assert "UTKFace's own faces" in told.err
+    target.write_text("somebody's notes")
+    ranked = ["check", str(faces_folder), "--labels", "--csv", str(target)]
+    assert main(ranked) == 1
+    assert "replace it by --force" in capsys.readouterr().err
+    assert main([*ranked, "--force"]) == 0
+    assert pd.read_csv(target).equals(table)
+    capsys.readouterr()
     assert main(["check", str(faces_folder), "--csv", str(target)]) == 1
     assert "--csv is for --labels" in capsys.readouterr().err
 

@@ -75,7 +75,8 @@ def apart(work: str, *given: Any) -> dict[str, Any]:
 def predict(folder: str, aligned: str = "") -> dict[str, Any]:
     """What `predict` takes for a folder, the model's loading included: seconds, and the peak of memory."""
     from utkface_mt.faces.model import load_model
-    from utkface_mt.faces.predict import list_photos, predict_rows
+    from utkface_mt.faces.predict import predict_rows
+    from utkface_mt.faces.read import list_photos
 
     started = time.perf_counter()
     rows = [row for _, found in predict_rows(list_photos(folder), load_model(), bool(aligned)) for row in found]

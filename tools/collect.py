@@ -11,7 +11,7 @@ from utkface_mt.config import REFERENCE, Settings
 from utkface_mt.evaluation.metrics import METRICS, paired_difference
 from utkface_mt.experiments import reference as measured
 from utkface_mt.experiments.results import Result, ResultStore
-from utkface_mt.experiments.rows import SCHEDULERS, compared_with
+from utkface_mt.experiments.rows import SCHEDULERS, get_row
 from utkface_mt.util.errors import UserError
 from utkface_mt.util.files import read_json, write_json, write_table
 
@@ -70,10 +70,10 @@ def _split(store: ResultStore, reference: Path, alone: bool) -> pd.DataFrame:
 def _with_difference(entry: dict[str, Any], entries: list[dict[str, Any]], reference: Path) -> dict[str, Any]:
     """A row with its paired difference to the row before it; repeats have none."""
     rows = {other["experiment"]: other for other in entries if _identity(other)[:2] == (entry["profile"], False)}
-    name = compared_with(entry["experiment"])
+    name = get_row(entry["experiment"]).previous
     if entry["repeat"] or name not in rows:
         return entry
-    pair = [Result.from_table_row(either, []) for either in (rows[name], entry)]
+    pair = [Result.from_table_row(either) for either in (rows[name], entry)]
     paired = paired_difference(*(measured.measured_predictions(result, reference=reference) for result in pair))
     return {**entry, "difference": {"to": name, **{metric: paired.loc[metric].round(6).tolist() for metric in METRICS}}}
 

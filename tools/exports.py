@@ -52,7 +52,7 @@ def measure_exports(workspace: Workspace) -> dict[str, Any]:
     return {"machine": describe_machine(), "n_test": len(faces), "keras": score(reference), "rows": rows}
 
 
-def measure_ranges(model: FaceModel, crops: np.ndarray, folder: Path = BUNDLED_MODEL) -> None:
+def measure_ranges(model: FaceModel, crops: np.ndarray) -> None:
     """Measures how far activations reach with training faces, uint8 `[n, 200, 200, 3]`, and keeps it by the weights."""
     with tempfile.TemporaryDirectory() as temporary, quietly():
         lite, onnx = (write_graph(exported_graph(model), to, Path(temporary)) for to in ("litert", "onnx"))
@@ -63,8 +63,8 @@ def measure_ranges(model: FaceModel, crops: np.ndarray, folder: Path = BUNDLED_M
         reach = {name: {end: np.asarray(of[end]).tolist() for end in of} for name, of in found.items()}
         ranges = {"litert": reach, "onnx": read_json(cache)}
     for to, measured in ranges.items():
-        described = {"faces": len(crops), "weights": weights_of(folder), "ranges": measured}
-        write_json(folder / f"ranges-{to}.json", described)
+        described = {"faces": len(crops), "weights": weights_of(BUNDLED_MODEL), "ranges": measured}
+        write_json(BUNDLED_MODEL / f"ranges-{to}.json", described)
 
 
 def _crops(workspace: Workspace, positions: np.ndarray) -> np.ndarray:

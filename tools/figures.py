@@ -56,7 +56,7 @@ def _figures() -> dict[str, Figure]:
         attribution = evaluation.attribution_row(saved["face"], heats, title)
     return {
         "ladder": measured.measured_ladder(),
-        "learning_curves": measured.measured_curves(*(row.name for row in ROWS if row.previous)),
+        "learning_curves": measured.measured_curves(*(row.name for row in ROWS[2:])),
         "age_error": evaluation.age_error_heatmap(age_error_grid(test)),
         "by_race_and_gender": evaluation.group_scores(by_group(test, groups), "By race code and gender"),
         "predicted_against_true": evaluation.predicted_against_true(test, width),

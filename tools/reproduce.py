@@ -26,7 +26,7 @@ def reproduce(workspace: Workspace, row: str, seed: int) -> tuple[Result, pd.Dat
     reference = measured_result(row, profile)
     workspace = replace(workspace, folder=repeats_folder(workspace.folder.parent, profile))
     if not reference.history:
-        result = run_constant(workspace, row, repeat=True)
+        result = run_constant(workspace, repeat=True)
     else:
         experiment = replace(reference.experiment, weights=workspace.start.weights, seed=seed)
         result = run(workspace, experiment, row=row, repeat=True)

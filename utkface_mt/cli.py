@@ -224,6 +224,7 @@ def _add_check(verbs: Any) -> None:
     check.add_argument("data", help="sample, kaggle, or a folder, .zip or .tar.gz of UTKFace crops")
     check.add_argument("--labels", action="store_true", help="rank labels that the bundled model contradicts")
     check.add_argument("--csv", type=Path, metavar="FILE", help="with --labels: write the whole ranking")
+    check.add_argument("--force", action="store_true", help="let --csv replace a file that is no earlier ranking")
     check.add_argument("--json", action="store_true", help="print the report, or the counts of --labels, as JSON")
     check.set_defaults(verb=_check)
 
@@ -253,7 +254,7 @@ def _check_labels(options: argparse.Namespace, dataset: Any) -> int:
     from .faces.table import check_table
 
     if options.csv:
-        check_table(options.csv, ["file", "age", "gender"])
+        check_table(options.csv, ["file", "age", "gender"], options.force)
     print(f"Asking the bundled model about {len(dataset.faces)} faces. {IN_SAMPLE}", file=sys.stderr)
     labels = check_labels(dataset)
     if options.csv:

@@ -181,6 +181,9 @@ class Profile:
 LONG_HEADS = {"epochs": 60, "patience": 12, "batch_size": 256}  # the frozen baseline's epochs cost next to nothing
 LONG_RECIPE = {  # chosen on validation faces at 128 and 160 pixels; `reference/TRIALS.md` has the figures
     "learning_rate": 3e-4,
+    "batch_size": 32,
+    "dropout": 0.2,
+    "fine_tune": 1.0,  # these four whatever a study finds
     "augment": "strong",
     "crop": 0.0536,  # the padding, and no more
     "gender_share": 0.6,
@@ -306,7 +309,8 @@ class Settings:
         if self.epochs:
             start = replace(profile.start, epochs=self.epochs)
             changes = {row: {**change, "epochs": self.epochs} for row, change in profile.changes.items()}
-            profile = replace(profile, start=start, trial_epochs=self.epochs, changes=changes)
+            shortest = min(profile.trial_epochs, self.epochs)
+            profile = replace(profile, start=start, trial_epochs=shortest, changes=changes)
         return replace(profile, trials=self.trials) if self.trials else profile
 
 

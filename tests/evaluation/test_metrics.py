@@ -51,8 +51,9 @@ def test_a_paired_difference_is_known_better_than_two_scores(predictions: Callab
     assert row["difference"] == pytest.approx(-0.1 * score(first)["age_mae"])
     low, high = intervals(first)["age_mae"]
     assert row["high"] - row["low"] < (high - low) / 2
-    with pytest.raises(ValueError, match="not of the same files"):
-        paired_difference(first, second.iloc[1:])
+    for one, other in ((first, second.iloc[1:]), (first.iloc[1:], second)):
+        with pytest.raises(ValueError, match="not of the same files"):
+            paired_difference(one, other)
 
 
 def test_groups_are_scored_by_themselves(predictions: Callable):

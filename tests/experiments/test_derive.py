@@ -16,7 +16,7 @@ import pytest
 from utkface_mt.config import PROFILES, Experiment, repository_root
 from utkface_mt.experiments.derive import best_row, require_row, row_experiment
 from utkface_mt.experiments.results import Result
-from utkface_mt.experiments.rows import ROWS, SCHEDULERS, compared_with, get_row
+from utkface_mt.experiments.rows import ROWS, SCHEDULERS, get_row
 from utkface_mt.experiments.run import result_key
 from utkface_mt.experiments.workspace import Workspace
 from utkface_mt.training.search import START
@@ -113,7 +113,7 @@ def test_the_best_row_is_chosen_on_the_validation_faces(workspace: Workspace, ke
 
 def test_every_row_is_compared_with_the_one_before_and_an_unknown_one_is_refused():
     names = [row.name for row in ROWS]
-    assert [compared_with(name) for name in names[1:]] == ["00_constant", *names[1:-1]]
+    assert [get_row(name).previous for name in names[1:]] == ["00_constant", *names[1:-1]]
     assert [row.name for row in ROWS] == sorted(names)
     with pytest.raises(UserError, match="no row '99'"):
         get_row("99")

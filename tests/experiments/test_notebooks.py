@@ -59,6 +59,8 @@ def test_a_failure_is_told_successes_are_kept_a_second_run_goes_on_and_a_fresh_o
     output = _run(faces_folder, runs)
     assert "01_one: up to date" in output
     assert "02_two: " in output
+    assert "02_two: up to date" in _run(faces_folder, runs, first="02")
+    assert "02_two: up to date" in _run(faces_folder, runs)
     assert counter.read_text() == "x"
     assert {path.name for path in done.glob("*.ipynb")} == {"01_one.ipynb", "02_two.ipynb"}
     _run(faces_folder, runs, fresh=True, only="01")

@@ -21,10 +21,16 @@ from utkface_mt.faces import predict
 from utkface_mt.faces.annotate import annotate
 from utkface_mt.faces.detect import find_faces
 from utkface_mt.faces.model import FaceModel
-from utkface_mt.faces.predict import COLUMNS, DETAILS, NO_FACE, NOT_READ, describe_faces, predict_files
+from utkface_mt.faces.predict import COLUMNS, DETAILS, NO_FACE, NOT_READ, describe_faces
+from utkface_mt.faces.read import list_photos
 from utkface_mt.util.errors import UserError
 
 HEAVY = {"optuna", "lime", "seaborn", "matplotlib", "sklearn", "skimage", "scipy", "pandas", "papermill"}
+
+
+def predict_files(paths: str | Path | list[Path], model: FaceModel, aligned: bool = False) -> pd.DataFrame:
+    rows = [row for _, found in predict.predict_rows(list_photos(paths), model, aligned) for row in found]
+    return pd.DataFrame(rows, columns=[*COLUMNS, *DETAILS])
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from utkface_mt.model.backbones import BACKBONES, build_backbone, get_backbone
+from utkface_mt.model.backbones import BACKBONES, build_backbone
 from utkface_mt.model.weights import bundled_path
 from utkface_mt.util.backend import keras
 from utkface_mt.util.errors import UserError
@@ -34,4 +34,4 @@ def test_weights_are_never_silently_random(monkeypatch: pytest.MonkeyPatch):
 def test_every_backbone_is_one_of_keras_and_an_unknown_one_is_refused():
     assert all(hasattr(keras.applications, backbone.constructor) for backbone in BACKBONES.values())
     with pytest.raises(UserError, match="no backbone 'vgg'"):
-        get_backbone("vgg")
+        build_backbone("vgg", 1.0, 96, "none")

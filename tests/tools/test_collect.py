@@ -41,7 +41,7 @@ def test_a_collected_row_can_be_recomputed_from_its_predictions(reference: Path,
     table = pd.read_csv(reference / "predictions" / "03_baseline.csv.gz")
     assert tuple(table.columns) == PUBLIC_COLUMNS
     assert score(table) == pytest.approx({name: entries[1][name] for name in score(table)}, abs=1e-6)
-    joined = measured_predictions(Result.from_table_row(entries[1], []), reference=reference)
+    joined = measured_predictions(Result.from_table_row(entries[1]), reference=reference)
     store = ResultStore(tmp_path / "cpu")
     pd.testing.assert_frame_equal(joined, store.predictions(store.row("03_baseline"), "test"))
     assert read_json(reference / "history" / "03_baseline-seed1.json") == HISTORY

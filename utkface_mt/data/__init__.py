@@ -1,1 +1,1 @@
-"""From a folder, archive or download to batches of pictures: fetch, index, duplicates, split, pixels, batches."""
+"""From an archive to batches: fetch, index, duplicates, split, pixels, augmentation, batches."""

@@ -6,7 +6,6 @@ Each picture is decoded once, here, so that a damaged file is found before train
 import hashlib
 import io
 import os
-import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pandas as pd
 from PIL import Image, ImageOps
 
 from ..util.errors import UserError
+from ..util.files import read_whole
 from .fetch import PICTURE_SUFFIXES
 from .labels import parse_name
 from .pixels import CROP_SIZE
@@ -74,7 +74,7 @@ def _examine(folder: Path, path: str) -> tuple[tuple, np.ndarray]:
     grey = np.zeros((GREY_SIZE, GREY_SIZE), np.uint8)
     try:
         age, gender, race = parse_name(name)
-        data = _read(folder / path)
+        data = read_whole(folder / path, LARGEST_FILE, ", too many for a crop")
         digest = hashlib.sha256(data).hexdigest()
         grey = _small_grey(data)
         path.encode()
@@ -89,18 +89,6 @@ def _examine(folder: Path, path: str) -> tuple[tuple, np.ndarray]:
         problem = str(error)
     readable = [text.encode("utf-8", "replace").decode() for text in (path, name)]
     return (*readable, age, gender, race, digest, problem), grey
-
-
-def _read(path: Path) -> bytes:
-    """Reads a file's bytes, if it is a file: a pipe or a device could go on without end."""
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError("it is no file")
-    if status.st_size > LARGEST_FILE:
-        raise ValueError(f"the file has {status.st_size / 1e6:.0f} MB, too many for a crop")
-    if not status.st_size:
-        raise ValueError("the file is empty")
-    return path.read_bytes()
 
 
 def _small_grey(data: bytes) -> np.ndarray:

@@ -33,9 +33,7 @@ def prepare_picture(picture: Image.Image, size: int, crop: float = 0.0) -> np.nd
     `crop` is the share of the padded side that is cut off at each edge; the padding itself is a share of 0.054. The
     result is uint8 `[size, size, 3]`.
     """
-    margin = (PADDED_SIZE - CROP_SIZE) // 2
-    padded = Image.new("RGB", (PADDED_SIZE, PADDED_SIZE))
-    padded.paste(picture.convert("RGB"), (margin, margin))
+    padded = ImageOps.expand(picture.convert("RGB"), (PADDED_SIZE - CROP_SIZE) // 2)
     if size != PADDED_SIZE or crop:
         low, high = crop * PADDED_SIZE, (1 - crop) * PADDED_SIZE
         padded = padded.resize((size, size), Image.Resampling.BILINEAR, box=(low, low, high, high))

@@ -64,16 +64,13 @@ class FaceInterval:
     stretch: float
 
     @classmethod
-    def fit(
-        cls, shares: np.ndarray, ages: np.ndarray, prior: Sequence[float], coverage: float = COVERAGE
-    ) -> FaceInterval:
+    def fit(cls, shares: np.ndarray, ages: np.ndarray, prior: Sequence[float]) -> FaceInterval:
         """Takes the conformal quantile of how far labels lie outside the quantiles, in the quantiles' distance.
 
-        Of the calibration faces it needs the distributions `[n, 117]` and the labels in years `[n]`; the `coverage`
-        is above 0 and below 1.
+        Of the calibration faces it needs the distributions `[n, 117]` and the labels in years `[n]`.
         """
         low, high = cls(prior, 0.0).ends(ages, shares)
-        return cls(prior, _conformal_quantile(np.maximum(low - ages, ages - high) / (high - low), coverage))
+        return cls(prior, _conformal_quantile(np.maximum(low - ages, ages - high) / (high - low), COVERAGE))
 
     def ends(self, ages: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Both ends in years, `[n]` each, for distributions `[n, 117]`; the predicted ages are not needed."""

@@ -28,26 +28,27 @@ def score(predictions: pd.DataFrame) -> dict[str, float]:
     return {name: float(value[0]) for name, value in _from_sums(_sums(predictions).sum(axis=0)[None]).items()}
 
 
-def intervals(predictions: pd.DataFrame, seed: int = 0) -> dict[str, list[float]]:
+def intervals(predictions: pd.DataFrame) -> dict[str, list[float]]:
     """95 % bootstrap intervals of `score`, near-duplicate clusters resampled as one: both ends for each metric.
 
-    The table is as for `score`, with a further column `cluster`; the `seed` is that of the resampling.
+    The table is as for `score`, with a further column `cluster`.
     """
-    sums, draws = _cluster_sums(predictions), _draws(predictions["cluster"].nunique(), seed)
+    sums, draws = _cluster_sums(predictions), _draws(predictions["cluster"].nunique())
     return {name: _ends(values) for name, values in _from_sums(draws @ sums).items()}
 
 
-def paired_difference(first: pd.DataFrame, second: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+def paired_difference(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """How much the `second` model's predictions differ from the `first` one's on the same faces: paired bootstrap.
 
     A row a metric has the `difference`, second minus first, and its `low` and `high` end (95 %). Tables of different
     files are a `ValueError`.
     """
+    as_many = len(first) == len(second)
     second = second.set_index("file").reindex(first["file"]).reset_index()
-    if len(first) != len(second) or second["age"].isna().any():
+    if not as_many or second["age"].isna().any():
         raise ValueError("The two tables of predictions are not of the same files.")
     second["cluster"] = first["cluster"].to_numpy()
-    draws = _draws(first["cluster"].nunique(), seed)
+    draws = _draws(first["cluster"].nunique())
     one, two = (_from_sums(draws @ _cluster_sums(table)) for table in (first, second))
     exact_one, exact_two = score(first), score(second)
     rows = {name: (exact_two[name] - exact_one[name], *_ends(two[name] - one[name])) for name in METRICS}
@@ -89,9 +90,9 @@ def _cluster_sums(predictions: pd.DataFrame) -> np.ndarray:
     return pd.DataFrame(_sums(predictions)).groupby(predictions["cluster"].to_numpy()).sum().to_numpy()
 
 
-def _draws(clusters: int, seed: int) -> np.ndarray:
+def _draws(clusters: int) -> np.ndarray:
     """How often each cluster is drawn in each resample: `[RESAMPLES, clusters]`."""
-    return np.random.default_rng(seed).multinomial(clusters, np.full(clusters, 1 / clusters), RESAMPLES)
+    return np.random.default_rng(0).multinomial(clusters, np.full(clusters, 1 / clusters), RESAMPLES)
 
 
 def _from_sums(sums: np.ndarray) -> dict[str, np.ndarray]:

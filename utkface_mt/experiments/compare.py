@@ -12,7 +12,7 @@ from ..evaluation.metrics import paired_difference
 from ..util.errors import UserError
 from .reference import SHOWN, measured_predictions, results_by_row
 from .results import Result, ResultStore, with_interval
-from .rows import compared_with
+from .rows import get_row
 
 REFERENCES = {"reference": SHOWN, "reference-cpu": "cpu", "reference-full": "full"}  # their profiles, by name
 OTHER_FACES = "other test faces"
@@ -62,7 +62,7 @@ def compare_runs(runs: list[Run]) -> list[dict[str, Any]]:
             entry = {"run": run.name, "row": row, "title": result.title, "profile": result.profile}
             entry |= {"n_test": result.n_test, **result.test, "ci": result.ci, "seconds": result.seconds}
             entry |= {"compared_with": "", "difference": {}}
-            other = compared_with(row) if len(runs) == 1 else row
+            other = get_row(row).previous if len(runs) == 1 else row
             if other in runs[0].rows and (len(runs) == 1 or run is not runs[0]):
                 before, now = runs[0].predictions(runs[0].rows[other]), run.predictions(result)
                 entry |= {"compared_with": f"{runs[0].name}: {other}", "difference": None}

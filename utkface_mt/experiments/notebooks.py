@@ -69,7 +69,7 @@ def run_notebooks(
         fingerprint = _prepare_data(settings, console)
         kept = folder / "notebooks" / "stamps.json"
         done = read_json(kept) if kept.exists() else {}
-        stamps = stamps_of(notebooks, [given, weights, fingerprint])
+        stamps = stamps_of(choose_notebooks(), [given, weights, fingerprint])
         logging.getLogger("papermill").setLevel(logging.ERROR)
         for number, notebook in enumerate(notebooks, start=1):
             label = f"[{number}/{len(notebooks)}] {notebook.stem}"

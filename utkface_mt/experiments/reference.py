@@ -34,7 +34,7 @@ def measured_rows(profile: str = SHOWN) -> dict[str, dict[str, Any]]:
 
 def measured_results(profile: str = SHOWN) -> list[Result]:
     """Rows and repeats with their histories."""
-    results = [Result.from_table_row(entry, []) for entry in measured_entries() if entry["profile"] == profile]
+    results = [Result.from_table_row(entry) for entry in measured_entries() if entry["profile"] == profile]
     return [replace(one, history=read_json(file) if (file := history_file(one)).exists() else []) for one in results]
 
 

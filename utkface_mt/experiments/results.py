@@ -61,12 +61,12 @@ class Result:
         return {**own, **same, **self.test}
 
     @classmethod
-    def from_table_row(cls, row: dict[str, Any], history: list[dict[str, float]]) -> "Result":
-        """Builds a result from its row in `results.json` and its history."""
+    def from_table_row(cls, row: dict[str, Any]) -> "Result":
+        """Builds a result, without its history, from its row in `results.json`."""
         return cls(
             key="",
             experiment=Experiment.from_dict(row["configuration"]),
-            history=history,
+            history=[],
             row=row["experiment"],
             test={name: row[name] for name in row["ci"]},
             **{name: row[name] for name in SHARED_FIELDS},

@@ -14,7 +14,7 @@ class Row:
 
     name: str  # in the results store
     title: str  # in the table
-    previous: str = ""  # the row before
+    previous: str = ""  # the row before, which its difference is taken to
     change: Mapping[str, Any] = field(default_factory=dict)  # in every profile; `Profile.changes` adds to it
     starts_over: bool = False  # whether it changes the profile's start, and not the row before
     found: str = ""  # how further fields are found: by `search` or by `comparison`
@@ -43,7 +43,7 @@ SCHEDULERS = ("plateau", "cosine")  # what row 08 compares
 
 ROWS = (
     Row("00_constant", "Always the median age and the majority gender", final=False, made_in="03_baseline"),
-    Row("03_baseline", "Baseline: frozen backbone", change=HEADS_ALONE, starts_over=True),
+    Row("03_baseline", "Baseline: frozen backbone", "00_constant", HEADS_ALONE, starts_over=True),
     Row(
         "05_fine_tune",
         "Fine-tuned, hyperparameters searched",
@@ -65,11 +65,6 @@ ROWS = (
     ),
     Row("10_full_recipe", "Ours: full recipe", "10_age_distribution", FULL_RECIPE, made_in="10_age_distribution"),
 )
-
-
-def compared_with(name: str) -> str:
-    """The row that a row's difference is taken to: the one before it, or for the first of them the constant answer."""
-    return get_row(name).previous or ("00_constant" if name == "03_baseline" else "")
 
 
 def get_row(name: str) -> Row:

@@ -1,6 +1,5 @@
 """Running an experiment: trained once, kept by content, gone on with after a stop."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -53,10 +52,10 @@ def run(
             result = workspace.store.load(key)  # whoever was waited for has it ready
             if result is None:
                 logs = _tensorboard(workspace, f"{row}-{key}" if row else key)
-                network, history, seconds = _train(workspace, experiment, key, [*callbacks, *logs])
+                network, history = _train(workspace, experiment, key, [*callbacks, *logs])
                 answers = predict_part(workspace, network, experiment, "validation")
                 workspace.store.save_predictions(key, "validation", answers)
-                result = workspace.store.save(_result(workspace, experiment, key, history, seconds))
+                result = workspace.store.save(_result(workspace, experiment, key, history))
                 clear_states(workspace.store.place(key) / "training")
     if not row:
         return result
@@ -104,7 +103,7 @@ def predict_part(workspace: Workspace, network: keras.Model, experiment: Experim
     return predictions_table(workspace.faces.iloc[rows], ages, outputs["gender"][:, 0])
 
 
-def run_constant(workspace: Workspace, row: str = "00_constant", repeat: bool = False) -> Result:
+def run_constant(workspace: Workspace, repeat: bool = False) -> Result:
     """The row any model must beat: the answer is always the training median and the majority gender."""
     train, key = workspace.part("train"), digest(["constant", workspace.data_digest])
     for part in ("validation", "test"):
@@ -112,7 +111,7 @@ def run_constant(workspace: Workspace, row: str = "00_constant", repeat: bool = 
         ages = np.full(len(faces), train["age"].median())
         female = np.full(len(faces), float(train["gender"].mean() >= 0.5))
         workspace.store.save_predictions(key, part, predictions_table(faces, ages, female))
-    return workspace.store.save(_as_row(_result(workspace, workspace.start, key, [], 0.0), row, repeat))
+    return workspace.store.save(_as_row(_result(workspace, workspace.start, key, []), "00_constant", repeat))
 
 
 def _as_row(result: Result, name: str, repeat: bool) -> Result:
@@ -121,26 +120,23 @@ def _as_row(result: Result, name: str, repeat: bool) -> Result:
     return replace(result, row=name, notebook=row.notebook, title=row.title, final=final, repeat=repeat)
 
 
-def _result(workspace: Workspace, experiment: Experiment, key: str, history: History, seconds: float) -> Result:
+def _result(workspace: Workspace, experiment: Experiment, key: str, history: History) -> Result:
     return Result(
         key=key,
         experiment=experiment,
         profile=workspace.profile.name,
         history=history,
-        seconds=seconds,
+        seconds=round(sum((epoch["seconds"] for epoch in history), 0.0), 1),
         command=workspace.command,
         machine=describe_machine(),
         versions=library_versions(),
-        replicas=workspace.replicas,
+        replicas=get_strategy(workspace.settings.strategy).num_replicas_in_sync,
         training_version=TRAINING_VERSION,
     )
 
 
-def _train(
-    workspace: Workspace, experiment: Experiment, key: str, callbacks: Sequence
-) -> tuple[keras.Model, History, float]:
+def _train(workspace: Workspace, experiment: Experiment, key: str, callbacks: Sequence) -> tuple[keras.Model, History]:
     """Trains the whole network, or the heads alone where `_is_frozen`, and keeps the weights."""
-    started = time.perf_counter()
     workspace.store.claim()
     folder, source = workspace.store.place(key), _source(workspace, experiment)
     with get_strategy(workspace.settings.strategy).scope():
@@ -154,8 +150,7 @@ def _train(
         network.load_weights(folder / "training" / "best.weights.h5")
     with replacing(folder / "network.weights.h5") as temporary:
         network.save_weights(temporary)
-    seconds = sum(epoch["seconds"] for epoch in history) or time.perf_counter() - started
-    return network, history, round(seconds, 1)
+    return network, history
 
 
 def train_with_others(workspace: Workspace, experiment: Experiment) -> None:

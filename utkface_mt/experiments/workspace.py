@@ -37,11 +37,6 @@ class Workspace:
     start: Experiment  # which every row starts from
     folder: Path  # of this run's results
 
-    @property
-    def replicas(self) -> int:
-        """How many devices share a batch."""
-        return get_strategy(self.settings.strategy).num_replicas_in_sync
-
     @cached_property
     def store(self) -> ResultStore:
         """The results of this run."""

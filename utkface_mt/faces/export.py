@@ -73,15 +73,14 @@ class CropsToPictures(keras.layers.Layer):
         return ops.transpose(low, (0, 3, 1, 2))
 
 
-def export_model(to: str, out: Path, precision: str = "float32", folder: Path = BUNDLED_MODEL) -> Path:
-    """Writes a model for another runtime, as the graph of `exported_graph`, and the licence of its weights beside it.
+def export_model(to: str, out: Path, precision: str = "float32") -> Path:
+    """Writes the bundled model for another runtime, as the graph of `exported_graph`, and its licence beside it.
 
     Args:
         to: `litert`, `onnx` or `saved-model`.
         out: the file to write (for `saved-model` the folder, which must not exist).
         precision: `float32`; `float16`, half the size; or `int8`, in which all convolutions but the first three
             work with integers, scaled by ranges that were measured on training faces.
-        folder: where the model lies; the bundled one by default.
 
     Raises:
         UserError: if there is no such format or precision, a package is missing, or `out` cannot be written.
@@ -95,15 +94,15 @@ def export_model(to: str, out: Path, precision: str = "float32", folder: Path = 
     if out.exists() and not licence_beside(out).exists():
         raise UserError(f"{out} exists and is no earlier export. Choose another --out, or remove it.")
     check_writable(out)
-    ranges = required_ranges(to, folder) if precision == "int8" else {}
+    ranges = required_ranges(to, BUNDLED_MODEL) if precision == "int8" else {}
     with tempfile.TemporaryDirectory() as temporary:
-        made = write_graph(exported_graph(load_model(folder)), to, Path(temporary))
+        made = write_graph(exported_graph(load_model()), to, Path(temporary))
         if precision != "float32":
             made = lower(to, precision, made, ranges)
         with replacing(out) as place:
             shutil.move(made, place)
     with replacing(licence_beside(out)) as place:
-        shutil.copyfile(folder / "LICENSE" if (folder / "LICENSE").exists() else BUNDLED_MODEL / "LICENSE", place)
+        shutil.copyfile(BUNDLED_MODEL / "LICENSE", place)
     return out
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .detect import CONFIDENCE, Face, find_faces
-from .model import ANSWERS, BATCH, NOT_SQUARE, Answer, FaceModel, load_model
-from .read import list_photos, open_photo
+from .model import ANSWERS, BATCH, NOT_SQUARE, Answer, FaceModel
+from .read import open_photo
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,42 +40,23 @@ class Photo:
     problem: str = ""
 
 
-def predict_files(
-    paths: str | Path | Iterable[str | Path],
-    model: FaceModel | None = None,
-    aligned: bool = False,
-    confidence: float = CONFIDENCE,
-) -> pd.DataFrame:
-    """Predicts the faces in picture files.
+def predict_rows(
+    files: Sequence[Path], model: FaceModel, aligned: bool = False, confidence: float = CONFIDENCE
+) -> Iterator[tuple[Path, list[Row]]]:
+    """Predicts the faces in picture files, one file after the other, so that few pictures are in memory.
 
     A file that cannot be read, or in which no face is found, costs nothing but its own row.
 
     Args:
-        paths: a picture, a folder whose pictures are taken, or several of either.
-        model: the bundled one by default.
+        files: as `list_photos` gives them.
+        model: what answers.
         aligned: the pictures are cut like UTKFace's crops, so that no face has to be found.
         confidence: as for `find_faces`.
 
-    Returns:
-        A row a face with `COLUMNS` and `DETAILS`: `face` counts the faces of a file from the largest on. A file
-        without an answer has one row with `face` 0, no numbers, `NO_FACE` or `NOT_READ` as `gender`, and the
-        reason as `note`. The box is in pixels of the upright photo.
-
-    Raises:
-        UserError: if a path does not exist or a folder holds no picture.
-    """
-    import pandas as pd
-
-    answers = predict_rows(list_photos(paths), model or load_model(), aligned, confidence)
-    return pd.DataFrame([row for _, rows in answers for row in rows], columns=[*COLUMNS, *DETAILS])
-
-
-def predict_rows(
-    files: Sequence[Path], model: FaceModel, aligned: bool = False, confidence: float = CONFIDENCE
-) -> Iterator[tuple[Path, list[Row]]]:
-    """As `predict_files`, one file after the other, so that few pictures are in memory whatever the folder's size.
-
-    With each of the files, as `list_photos` gives them, come its rows, dictionaries with `COLUMNS` and `DETAILS`.
+    Yields:
+        Each file with its rows, a row a face with `COLUMNS` and `DETAILS`: `face` counts the faces of a file from the
+        largest on. A file without an answer has one row with `face` 0, no numbers, `NO_FACE` or `NOT_READ` as
+        `gender`, and the reason as `note`. The box is in pixels of the upright photo.
     """
     for group in _groups(_look(file, reading, aligned, confidence) for file, reading in _read_ahead(files)):
         answers = iter(model.answers(face.crop for photo in group for face in photo.faces))

@@ -3,7 +3,6 @@
 import io
 import math
 import os
-import stat
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFilter, ImageOps
 
 from ..util.errors import UserError
+from ..util.files import read_whole
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif")
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM", "JPEG2000")  # others can run programs
@@ -115,24 +115,16 @@ def open_photo(path: Path) -> Image.Image:
 
 
 def _opened(path: Path) -> Image.Image:
-    """The file as Pillow opens it, if it is a file: a pipe or a device could go on without end."""
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError("it is no file")
-    if not status.st_size:
-        raise ValueError("the file is empty")
-    with path.open("rb") as stream:
-        start = stream.read(12)
-    heif = start[4:8] == b"ftyp" and start[8:] in HEIF_BRANDS
+    """The file as Pillow opens it, whatever its name."""
+    data = read_whole(path, LARGEST_FILE, "; save it smaller")
+    heif = data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS
     if heif:
         try:
             import pillow_heif
         except ImportError:
             raise ValueError("HEIC needs one more package: pip install pillow-heif") from None
         pillow_heif.register_heif_opener()
-    if status.st_size > LARGEST_FILE:
-        raise ValueError(f"the file has {status.st_size / 1e6:.0f} MB; save it smaller")
-    return Image.open(io.BytesIO(path.read_bytes()), formats=("HEIF",) if heif else FORMATS)
+    return Image.open(io.BytesIO(data), formats=("HEIF",) if heif else FORMATS)
 
 
 def _in_rgb(picture: Image.Image) -> Image.Image:

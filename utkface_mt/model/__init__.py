@@ -1,1 +1,1 @@
-"""The network: backbone, heads, losses, weights, and the changes made to training pictures."""
+"""The network: backbone, heads, losses, weights, folding, and what it answers."""

@@ -30,13 +30,6 @@ BACKBONES = {
 }
 
 
-def get_backbone(name: str) -> Backbone:
-    """Looks a backbone up; an unknown name is a `UserError`."""
-    if name not in BACKBONES:
-        raise UserError(f"There is no backbone {name!r}; choose one of {', '.join(BACKBONES)}.")
-    return BACKBONES[name]
-
-
 def build_backbone(
     name: str, width: float, image_size: int | None, weights: str, path: Path | None = None
 ) -> keras.Model:
@@ -46,9 +39,12 @@ def build_backbone(
     `[n, image_size, image_size, 3]` to a feature map `[n, h, w, channels]`.
 
     Raises:
-        UserError: if the weights cannot be had or do not fit. Random weights are used only for `none`.
+        UserError: if there is no such backbone, or its weights cannot be had or do not fit. Random ones are used only
+            for `none`.
     """
-    backbone = get_backbone(name)
+    if name not in BACKBONES:
+        raise UserError(f"There is no backbone {name!r}; choose one of {', '.join(BACKBONES)}.")
+    backbone = BACKBONES[name]
     options = {"alpha": width} if backbone.has_width else {}
     named = weights if weights == "imagenet" else None
     try:

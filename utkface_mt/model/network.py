@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..util.backend import keras, tf
 from .age import AgeHead
-from .backbones import build_backbone, get_backbone
+from .backbones import BACKBONES, build_backbone
 from .folding import freeze_statistics
 
 
@@ -71,7 +71,7 @@ def build_network(
         base.trainable = False
     inputs = keras.Input((image_size, image_size, 3), name="picture")
     pixels = inputs
-    if get_backbone(backbone).rescale:
+    if BACKBONES[backbone].rescale:
         pixels = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(inputs)
     features = keras.layers.GlobalAveragePooling2D(name="features")(base(pixels))
     return keras.Model(inputs, _heads(features, age_head, dropout, seed), name="age_and_gender")

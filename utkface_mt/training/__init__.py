@@ -1,1 +1,1 @@
-"""Training: fitting with resume, frozen-backbone features, learning-rate schedules, hyperparameter search."""
+"""Training: fitting with resume, guards, learning-rate schedules, hyperparameter search, several machines."""

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never meets half of one."""
+"""Writing files so that a reader never meets half of one; reading them, and what identifies them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -109,6 +110,18 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise UserError(f"{path} is not valid JSON ({error}). Delete it; the run makes it anew.") from error
+
+
+def read_whole(path: Path, most: int, advice: str) -> bytes:
+    """Reads a file; a `ValueError` with advice if it is no file (a pipe has no end), empty, or over `most` bytes."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("it is no file")
+    if not status.st_size:
+        raise ValueError("the file is empty")
+    if status.st_size > most:
+        raise ValueError(f"the file has {status.st_size / 1e6:.0f} MB{advice}")
+    return path.read_bytes()
 
 
 def digest(value: Any) -> str:
