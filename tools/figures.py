@@ -52,8 +52,7 @@ def _figures() -> dict[str, Figure]:
     with np.load(BUNDLED_MODEL / "attribution.npz") as saved:
         names = {"for older": "age", "for female": "gender", "for male": "male"}
         heats = {f"Grad-CAM, {name}": saved[task].astype(np.float32) for name, task in names.items()}
-        title = f"Where the network looks, on average over {saved['faces']} faces"
-        attribution = evaluation.attribution_row(saved["face"], heats, title)
+        attribution = evaluation.attribution_row(saved["face"], heats, f"The average over {saved['faces']} faces")
     return {
         "ladder": measured.measured_ladder(),
         "learning_curves": measured.measured_curves(*(row.name for row in ROWS[2:])),

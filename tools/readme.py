@@ -105,10 +105,11 @@ def age_errors() -> str:
 
 
 def races() -> str:
-    """Scores of the best row by race code, and by race code and gender."""
+    """Scores of the best row by race code, by race code and gender, and by both and age."""
     table = best_predictions()
-    race, gender = race_name(table["race"]).astype(str), gender_name(table["gender_true"]).astype(str)
-    scored = [_scored(by_group(table, groups.rename("group"))) for groups in (race, race + ", " + gender)]
+    race, gender = race_name(table["race"]).astype(str), ", " + gender_name(table["gender_true"]).astype(str)
+    age = ", " + pd.cut(table["age_true"], [0, 19, 59, 116], labels=["1-19", "20-59", "60+"]).astype(str)
+    scored = [_scored(by_group(table, groups.rename("group"))) for groups in (race, race + gender, race + gender + age)]
     return _markdown(pd.concat(scored).sort_values("group"))
 
 
@@ -177,8 +178,7 @@ def notebooks() -> str:
     for path in sorted((repository_root() / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         first = " ".join("".join(read_json(path)["cells"][0]["source"]).split())
         title, question = re.search(r"# \d+\. (.*?) \*\*Question: (.*?)\*\*", first).groups()
-        asked = question[0].upper() + question[1:]
-        lines.append(f"- [{path.stem[:2]} {title}](notebooks/{path.name}): {asked}")
+        lines.append(f"- [{path.stem[:2]} {title}](notebooks/{path.name}): {question[0].upper()}{question[1:]}")
     return "\n".join([*lines, "", f"With the sample: {sum(took['seconds'].values())} s in all on {took['machine']}."])
 
 
