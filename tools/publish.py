@@ -4,6 +4,7 @@ import argparse
 import re
 
 import nbformat
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbformat import NotebookNode
 from rich.console import Console
 
@@ -48,7 +49,7 @@ def clean(notebook: NotebookNode, name: str) -> NotebookNode:
                 raise UserError(f"{name}, cell {count} prints the path {found.group()}; print its name instead.")
     mark = NotebookNode({"profile": "sample", "pictures": pictures_digest(notebook)})
     notebook.metadata = NotebookNode({"kernelspec": KERNEL, "language_info": {"name": "python"}, MARK: mark})
-    return notebook
+    return CoalesceStreamsPreprocessor().preprocess(notebook, {})[0]  # prints that arrived in pieces
 
 
 def pictures_digest(notebook: NotebookNode) -> str:

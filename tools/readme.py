@@ -265,9 +265,8 @@ BLOCKS |= {f"{name}-cpu": partial(BLOCKS[name], "cpu") for name in ("ladder", "m
 
 def pages() -> list[Path]:
     """The pages that have blocks."""
-    root = repository_root()
-    every = [root / "README.md", *sorted((root / "docs").glob("*.md")), REFERENCE / "MODEL_CARD.md"]
-    return [page for page in every if BLOCK.search(page.read_text(encoding="utf-8"))]
+    written = [*repository_root().glob("README.md"), *sorted(repository_root().glob("docs/*.md"))]
+    return [page for page in (*written, REFERENCE / "MODEL_CARD.md") if BLOCK.search(page.read_text(encoding="utf-8"))]
 
 
 def renewed(text: str) -> str:
