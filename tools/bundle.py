@@ -1,7 +1,10 @@
-"""Turns a trained row into the model that comes with the package: its weights in half precision, and what they need."""
+"""Makes the model that comes with the package: a row's recipe trained on all faces, its weights in half precision.
+
+What can only be measured on faces that a network has not learnt from, interval and calibration, comes from the row.
+"""
 
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +12,15 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from utkface_mt.data.labels import OLDEST, YOUNGEST, age_group
+from utkface_mt.config import Experiment
+from utkface_mt.data.labels import OLDEST, YOUNGEST
 from utkface_mt.evaluation.calibration import FaceInterval, GenderCalibration
 from utkface_mt.evaluation.explain import grad_cam
 from utkface_mt.evaluation.metrics import score
+from utkface_mt.evaluation.tables import interval_grid
 from utkface_mt.experiments.derive import require_row
 from utkface_mt.experiments.results import Result
-from utkface_mt.experiments.run import load_network, predict_part
+from utkface_mt.experiments.run import load_network, predict_part, run
 from utkface_mt.experiments.workspace import Workspace
 from utkface_mt.faces.model import PARTS
 from utkface_mt.model.age import prior
@@ -33,86 +38,75 @@ ATTRIBUTION_FACES = 500  # in the mean face: so many that it is nobody's
 
 
 def bundle(workspace: Workspace, result: Result, folder: Path = BUNDLED_MODEL) -> pd.DataFrame:
-    """Writes a row's model into a folder; interval and calibration are fitted to the rounded network.
+    """Trains a row's recipe on all faces, or goes on with that, and writes the network into a folder.
 
     Returns:
-        Scores on the validation faces before and after rounding, a column each.
+        Scores on the validation faces, learnt by then, before and after rounding, a column each.
 
     Raises:
-        UserError: if the row predicts no distribution, the files are larger than the package should carry, or a weight
-            has no half-precision value.
+        UserError: if the row predicts no distribution, the files are too large, or a weight is too large.
     """
-    if result.experiment.age_head != "distribution":
+    experiment = result.experiment
+    if experiment.age_head != "distribution":
         raise UserError(f"{result.row} predicts no age distribution, from which the intervals of the model come.")
-    network = load_network(workspace, result)
-    before = predict_part(workspace, network, result.experiment, "validation")
-    _round(network)
-    after = predict_part(workspace, network, result.experiment, "validation")
-    calibration = predict_part(workspace, network, result.experiment, "calibration")
-    age_head = workspace.age_head(result.experiment)
+    faces = [workspace.faces.assign(part="train"), workspace.part("validation")]  # the latter say which epoch is kept
+    everything = replace(workspace, faces=pd.concat(faces, ignore_index=True))
+    told = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch + 1, logs, flush=True))
+    trained = run(everything, experiment, callbacks=[told])
+    network = load_network(everything, trained)
+    network.set_weights([np.asarray(weight, np.float16).astype(np.float32) for weight in network.get_weights()])
+    if not all(np.isfinite(weight).all() for weight in network.get_weights()):
+        raise UserError("A weight is too large for half precision; train the row again with weight decay.")
+    after = predict_part(workspace, network, experiment, "validation")
     files = {part: folder / f"{part}.weights.h5" for part in PARTS}
     for part, model in zip(PARTS, (network.get_layer("backbone"), heads_of(network)), strict=True):
         save_halved(model, files[part])
     size = sum(file.stat().st_size for file in files.values())
     if size > LARGEST:
         raise UserError(f"The weights take {size / 1e6:.1f} MB; the package carries at most {LARGEST / 1e6:.0f} MB.")
-    share = prior(workspace.part("train")["age"].to_numpy()).round(6)
-    distributions = [_distributions(workspace, network, result, part) for part in ("calibration", "test")]
+    row, age_head = load_network(workspace, result), workspace.age_head(experiment)
     described = {
         "row": result.row,
         "profile": result.profile,
-        "seed": result.experiment.seed,
-        "experiment": result.experiment.to_dict(),
+        "faces": len(workspace.faces),
+        "experiment": experiment.to_dict(),
         "age_scale": {"mean": age_head.mean, "deviation": age_head.deviation},
-        **fitted_interval(*distributions, share),
-        "calibration_slope": GenderCalibration.fit(calibration).slope,
+        **_fitted_interval(workspace, row, experiment),
+        "calibration_slope": GenderCalibration.fit(predict_part(workspace, row, experiment, "calibration")).slope,
         "sha256": {part: file_digest(file) for part, file in files.items()},
         "bytes": size,
     }
     write_json(folder / "model.json", described)
-    _write_attribution(workspace, network, result, folder / "attribution.npz")
-    return pd.DataFrame({"single precision": score(before), "half precision": score(after)})
+    _write_attribution(workspace, network, experiment, folder / "attribution.npz")
+    return pd.DataFrame({"single precision": trained.validation, "half precision": score(after)})
 
 
-Distributions = tuple[np.ndarray, np.ndarray]  # of faces, `[n, 117]`, and their ages in years, `[n]`
-
-
-def fitted_interval(calibration: Distributions, test: Distributions, share: np.ndarray) -> dict[str, Any]:
+def _fitted_interval(workspace: Workspace, network: keras.Model, experiment: Experiment) -> dict[str, Any]:
     """The interval fitted to the calibration faces, and what it gives on the test faces, as `model.json` holds them."""
-    interval = FaceInterval.fit(*calibration, share.tolist())
-    shares, ages = test
+
+    def distributions(part: str) -> tuple[np.ndarray, np.ndarray]:
+        rows = workspace.positions(part)
+        answers = mean_answers(network, workspace.pixels(experiment), rows, experiment.flip_average)
+        return answers["age"], workspace.faces["age"].to_numpy()[rows]
+
+    share = prior(workspace.part("train")["age"].to_numpy()).round(6)
+    interval = FaceInterval.fit(*distributions("calibration"), share.tolist())
+    shares, ages = distributions("test")
     low, high = (ends.clip(YOUNGEST, OLDEST) for ends in interval.ends(ages, shares))
-    table = pd.DataFrame({"covered": (low <= ages) & (ages <= high), "width": high - low})
-    groups = table.groupby(age_group(pd.Series(ages)), observed=True).mean()
-    by_age = {str(group): row.round(4).to_dict() for group, row in groups.iterrows()}
-    return {"interval": asdict(interval), "interval_on_test": {"all": table.mean().round(4).to_dict(), **by_age}}
+    return {"interval": asdict(interval), "interval_on_test": interval_grid(ages, low, high).round(4).to_dict("index")}
 
 
-def _distributions(workspace: Workspace, network: keras.Model, result: Result, part: str) -> Distributions:
-    rows = workspace.positions(part)
-    answers = mean_answers(network, workspace.pixels(result.experiment), rows, result.experiment.flip_average)
-    return answers["age"], workspace.faces["age"].to_numpy()[rows]
-
-
-def _write_attribution(workspace: Workspace, network: keras.Model, result: Result, path: Path) -> None:
+def _write_attribution(workspace: Workspace, network: keras.Model, experiment: Experiment, path: Path) -> None:
     """Where the network looks on average: the mean of many test faces, and mean Grad-CAM of age and both classes."""
     rows = workspace.positions("test")
-    pictures = np.asarray(workspace.pixels(result.experiment)[rows[:: max(1, len(rows) // ATTRIBUTION_FACES)]])
-    head = workspace.age_head(result.experiment)
+    pictures = np.asarray(workspace.pixels(experiment)[rows[:: max(1, len(rows) // ATTRIBUTION_FACES)]])
+    head = workspace.age_head(experiment)
     batches = np.array_split(pictures, -(-len(pictures) // 32))
     heats = {task: [grad_cam(network, batch, task, head) for batch in batches] for task in (*HEADS, "male")}
     maps = {task: np.concatenate(parts).mean(axis=0).astype(np.float16) for task, parts in heats.items()}
     with replacing(path) as temporary:
         face = pictures.mean(axis=0).round().astype(np.uint8)  # nobody's, and fit to be shown
         np.savez_compressed(temporary, face=face, faces=len(pictures), **maps)
-
-
-def _round(network: keras.Model) -> None:
-    """Rounds every weight to half precision."""
-    rounded = [np.asarray(weight, np.float16).astype(np.float32) for weight in network.get_weights()]
-    if not all(np.isfinite(weight).all() for weight in rounded):
-        raise UserError("A weight is too large for half precision; train the row again with weight decay.")
-    network.set_weights(rounded)
 
 
 def save_halved(model: keras.Model, path: Path) -> None:

@@ -4,6 +4,7 @@ Renews `reference/alignment.json`, from which the faces in photos are cut.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,13 @@ from rich.progress import track
 
 from utkface_mt.data.pixels import CROP_SIZE, read_picture
 from utkface_mt.evaluation.metrics import paired_difference, predictions_table, score
+from utkface_mt.experiments.derive import require_row
+from utkface_mt.experiments.run import load_network
 from utkface_mt.experiments.workspace import Workspace
 from utkface_mt.faces.detect import ALIGNMENT, LANDMARKS, crop_landmarks, cut_face, locate
 from utkface_mt.faces.model import FaceModel, load_model
-from utkface_mt.util.files import write_json
+from utkface_mt.model.weights import BUNDLED_MODEL
+from utkface_mt.util.files import read_json, write_json
 
 from .command import call, data_parser, rounded, workspace_of
 
@@ -39,11 +43,7 @@ def usual_landmarks(workspace: Workspace) -> dict[str, Any]:
 
 
 def error_by_margin(workspace: Workspace, model: FaceModel) -> dict[str, Any]:
-    """The model's validation scores on crops as UTKFace cut them, and on the same faces found and cut again.
-
-    Beyond a crop's edge there is nothing to show, so that wider margins get a black frame that a photo would not
-    have, and may have a larger error for it.
-    """
+    """A model's validation scores on crops as UTKFace cut them, and on the same faces found and cut again."""
     positions = workspace.positions("validation")
     known = list(_located(workspace, positions))
     faces = workspace.faces.iloc[[position for position, _, _ in known]]
@@ -71,12 +71,15 @@ def _located(workspace: Workspace, positions: np.ndarray) -> Iterator[tuple[int,
 
 
 def main() -> None:
-    """Measures both, with the faces the bundled model was trained on."""
-    workspace = workspace_of(data_parser(__doc__).parse_args())
+    """Measures both, the second with the network of the bundled model's row, which has not learnt validation faces."""
+    options, bundled = data_parser(__doc__).parse_args(), read_json(BUNDLED_MODEL / "model.json")
+    options.profile = bundled["profile"]
+    workspace = workspace_of(options)
+    model = replace(load_model(), network=load_network(workspace, require_row(workspace, bundled["row"])))
     usual = usual_landmarks(workspace)
     write_json(ALIGNMENT, usual)
     crop_landmarks.cache_clear()
-    write_json(ALIGNMENT, {**usual, "validation": error_by_margin(workspace, load_model())})
+    write_json(ALIGNMENT, {**usual, "validation": error_by_margin(workspace, model)})
     print(f"Renewed {ALIGNMENT}.")
 
 
