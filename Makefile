@@ -80,7 +80,7 @@ readme: setup ## For maintainers: renew tables and figures of README and docs fr
 collect: setup ## For maintainers: copy what a run measured into utkface_mt/reference/ (PROFILE=cpu|full)
 	$(BIN)/python -m tools.collect $(PROFILED)
 
-bundle: setup ## For maintainers: make a trained row the bundled model (ROW=10_full_recipe DATA=PATH WEIGHTS=)
+bundle: setup ## For maintainers: train a row's recipe on all faces, as the bundled model (ROW=10_full_recipe DATA=PATH WEIGHTS= PROFILE=)
 	$(BIN)/python -m tools.bundle "$$ROW" $(FACES)
 
 label-audit: setup ## Rank UTKFace's labels by out-of-fold answers (DATA=PATH WEIGHTS=; a night); TRAIN=1: train without the suspicious
