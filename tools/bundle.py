@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 
 from utkface_mt.config import Experiment
-from utkface_mt.data.labels import OLDEST, YOUNGEST
+from utkface_mt.data.labels import OLDEST, YOUNGEST, age_group
 from utkface_mt.evaluation.calibration import FaceInterval, GenderCalibration
 from utkface_mt.evaluation.explain import grad_cam
 from utkface_mt.evaluation.metrics import score
-from utkface_mt.evaluation.tables import interval_grid
 from utkface_mt.experiments.derive import require_row
 from utkface_mt.experiments.results import Result
 from utkface_mt.experiments.run import load_network, predict_part, run
@@ -93,7 +92,10 @@ def _fitted_interval(workspace: Workspace, network: keras.Model, experiment: Exp
     interval = FaceInterval.fit(*distributions("calibration"), share.tolist())
     shares, ages = distributions("test")
     low, high = (ends.clip(YOUNGEST, OLDEST) for ends in interval.ends(ages, shares))
-    return {"interval": asdict(interval), "interval_on_test": interval_grid(ages, low, high).round(4).to_dict("index")}
+    table = pd.DataFrame({"covered": (low <= ages) & (ages <= high), "width": high - low})
+    groups = table.groupby(age_group(pd.Series(ages)), observed=True).mean()
+    by_age = {str(group): row.round(4).to_dict() for group, row in groups.iterrows()}
+    return {"interval": asdict(interval), "interval_on_test": {"all": table.mean().round(4).to_dict(), **by_age}}
 
 
 def _write_attribution(workspace: Workspace, network: keras.Model, experiment: Experiment, path: Path) -> None:

@@ -1,6 +1,5 @@
 """The tables of the evaluation notebook."""
 
-import numpy as np
 import pandas as pd
 from sklearn.metrics import classification_report
 
@@ -24,10 +23,3 @@ def age_error_grid(predictions: pd.DataFrame) -> pd.DataFrame:
     error = (predictions["age"] - predictions["age_true"]).abs().rename("error")
     groups = [age_group(predictions["age_true"]).rename("age group"), gender_name(predictions["gender_true"])]
     return error.groupby(groups, observed=False).mean().unstack()
-
-
-def interval_grid(ages: np.ndarray, low: np.ndarray, high: np.ndarray) -> pd.DataFrame:
-    """Which share of true ages, `[n]` in years, intervals cover, and their mean width: of all and by age group."""
-    table = pd.DataFrame({"covered": (low <= ages) & (ages <= high), "width": high - low})
-    groups = table.groupby(age_group(pd.Series(ages)), observed=True).mean()
-    return pd.concat([table.mean().to_frame("all").T, groups.set_axis(groups.index.astype(str))])
