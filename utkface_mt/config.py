@@ -19,7 +19,7 @@ CHOICES = {
     "optimizer": ("adam", "adamw"),
     "normalisation": ("frozen", "trainable"),
     "sample_weights": ("none", "balanced"),
-    "augment": ("none", "standard", "strong"),
+    "augment": ("none", "standard", "strong", "worn"),
     "scheduler": ("constant", "plateau", "cosine"),
     "age_head": ("regression", "distribution"),
     "age_decoding": ("mean", "median"),

@@ -5,7 +5,7 @@ All of a picture's shifts and turns are one projective transform, so it is resam
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..util.backend import tf
 from .batches import Augment
@@ -22,12 +22,16 @@ class Strength:
     contrast: float  # factor between `1 - contrast` and `1 + contrast`
     saturation: float  # the same for colour against grey
     erase: float  # probability that a rectangle is painted over
+    grey: float = 0.0  # probability that a picture loses its colour
+    few: float = 0.0  # probability that it keeps 4 to 32 levels of each colour, as with a palette
+    small: float = 0.0  # probability that it loses detail, as if it had been two to four times as small
 
 
 STRENGTHS = {
     "standard": Strength(turn=10, shift=0.05, zoom=0.1, brightness=25, contrast=0.2, saturation=0.2, erase=0.0),
     "strong": Strength(turn=15, shift=0.08, zoom=0.15, brightness=40, contrast=0.35, saturation=0.5, erase=0.5),
 }
+STRENGTHS["worn"] = replace(STRENGTHS["strong"], grey=0.15, few=0.2, small=0.3)
 
 
 def get_augment(name: str) -> Augment | None:
@@ -38,11 +42,12 @@ def get_augment(name: str) -> Augment | None:
 
 
 def augment_pictures(pictures: tf.Tensor, draws: tf.Tensor, strength: Strength) -> tf.Tensor:
-    """Flips, turns, shifts, zooms, recolours and erases pictures, float32 `[n, size, size, 3]` in 0 to 255.
+    """Flips, turns, shifts, zooms, recolours, wears and erases pictures, float32 `[n, size, size, 3]` in 0 to 255.
 
     The draws are uniform in 0 to 1, float32 `[n, AUGMENT_DRAWS]`.
     """
     pictures = _recolour(_move(pictures, draws, strength), draws, strength)
+    pictures = _wear(pictures, draws, strength) if strength.grey or strength.few or strength.small else pictures
     return _erase(pictures, draws, strength) if strength.erase else pictures
 
 
@@ -77,6 +82,27 @@ def _recolour(pictures: tf.Tensor, draws: tf.Tensor, strength: Strength) -> tf.T
     pictures = middle + (pictures - middle) * (1 + signed[:, 6] * strength.contrast)
     pictures += signed[:, 7] * strength.brightness
     return tf.clip_by_value(pictures, 0.0, 255.0)
+
+
+def _wear(pictures: tf.Tensor, draws: tf.Tensor, strength: Strength) -> tf.Tensor:
+    """Takes colour, colours and detail from some pictures, as files do that are saved in grey, with a palette, small.
+
+    Colours are dithered, more or less, with interleaved gradient noise (Jimenez, SIGGRAPH 2014).
+    """
+    size, parts = pictures.shape[1], [draws[:, column, None, None, None] for column in range(14, 20)]
+    grey, few, levels, dither, phase, small = parts
+    colourless = tf.repeat(tf.image.rgb_to_grayscale(pictures), 3, axis=3)
+    pictures = tf.where(grey < strength.grey, colourless, pictures)
+    step, along = 255 / 4 ** (1 + 1.5 * levels), tf.range(size, dtype=tf.float32)
+    place = 0.06711056 * along[:, None, None] + 0.00583715 * along[:, None] + tf.range(3, dtype=tf.float32) / 3 + phase
+    noise = 52.9829189 * (place - tf.floor(place))
+    limited = step * tf.round(pictures / step + dither * (noise - tf.floor(noise) - 0.5))
+    pictures = tf.where(few < strength.few, tf.clip_by_value(limited, 0.0, 255.0), pictures)
+    for times in (2, 3, 4):  # a third of the small ones each
+        chosen = tf.floor(3 * small / max(strength.small, 1e-6)) == times - 2
+        shrunk = tf.image.resize(pictures, (size // times, size // times), tf.image.ResizeMethod.AREA)
+        pictures = tf.where(chosen, tf.image.resize(shrunk, (size, size)), pictures)
+    return pictures
 
 
 def _erase(pictures: tf.Tensor, draws: tf.Tensor, strength: Strength) -> tf.Tensor:
