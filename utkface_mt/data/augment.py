@@ -23,7 +23,7 @@ class Strength:
     saturation: float  # the same for colour against grey
     erase: float  # probability that a rectangle is painted over
     grey: float = 0.0  # probability that a picture loses its colour
-    few: float = 0.0  # probability that it keeps 4 to 32 levels of each colour, as with a palette
+    few: float = 0.0  # probability that each colour keeps 4 to 32 steps only, as with a palette
     small: float = 0.0  # probability that it loses detail, as if it had been two to four times as small
 
 
