@@ -99,7 +99,7 @@ def _wear(pictures: tf.Tensor, draws: tf.Tensor, strength: Strength) -> tf.Tenso
     limited = step * tf.round(pictures / step + dither * (noise - tf.floor(noise) - 0.5))
     pictures = tf.where(few < strength.few, tf.clip_by_value(limited, 0.0, 255.0), pictures)
     for times in (2, 3, 4):  # a third of the small ones each
-        chosen = tf.floor(3 * small / max(strength.small, 1e-6)) == times - 2
+        chosen = (small >= (times - 2) / 3 * strength.small) & (small < (times - 1) / 3 * strength.small)
         shrunk = tf.image.resize(pictures, (size // times, size // times), tf.image.ResizeMethod.AREA)
         pictures = tf.where(chosen, tf.image.resize(shrunk, (size, size)), pictures)
     return pictures
