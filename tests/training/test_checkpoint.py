@@ -89,21 +89,26 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(stopped: Path, t
     _assert_same(train(tmp_path / "stopped"), train(tmp_path / "whole"))
 
 
-def test_damaged_best_weights_are_named(stopped: Path, train: Callable, tmp_path: Path):
-    shutil.copytree(stopped, tmp_path / "run")
-    (tmp_path / "run" / "best.weights.h5").write_bytes(b"rust")
-    with pytest.raises(UserError, match=r"best.weights.h5 is damaged .* Delete the folder run"):
-        train(tmp_path / "run", epochs=4)  # all of them are trained
+PASSES_ITS_BEST = {"epochs": 30, "patience": 3, "learning_rate": 1.0, "scheduler": "constant"}
 
 
 def test_the_best_epochs_weights_are_kept_and_patience_stops(train: Callable, tmp_path: Path):
-    history, weights = train(tmp_path, epochs=30, patience=3, learning_rate=1.0, scheduler="constant")
+    history, weights = train(tmp_path / "whole", **PASSES_ITS_BEST)
     losses = [row["val_loss"] for row in history]
+    best = int(np.argmin(losses))
     assert len(losses) < 30
-    assert len(losses) - 1 - int(np.argmin(losses)) == 3
-    model = build_heads(3, AgeHead())
-    model.load_weights(tmp_path / "best.weights.h5")
-    assert all(np.array_equal(one, two) for one, two in zip(weights, model.get_weights(), strict=True))
+    assert len(losses) - 1 - best == 3
+    until_then = train(tmp_path / "until then", **{**PASSES_ITS_BEST, "epochs": best + 1})
+    _assert_same(until_then, (history[: best + 1], weights))
+
+
+def test_a_damaged_best_epoch_is_named(train: Callable, tmp_path: Path):
+    train(tmp_path / "run", **PASSES_ITS_BEST)
+    best, *newest = sorted((tmp_path / "run").glob("epoch-*.npz"))
+    assert len(newest) == 2
+    best.write_bytes(b"rust")
+    with pytest.raises(UserError, match=rf"{best.name} is damaged .* Delete the folder run"):
+        train(tmp_path / "run", **PASSES_ITS_BEST)
 
 
 def test_the_same_seed_gives_the_same_run_and_another_differs(train: Callable, tmp_path: Path):

@@ -147,7 +147,7 @@ def _train(workspace: Workspace, experiment: Experiment, key: str, callbacks: Se
     if _is_frozen(experiment):
         copy_heads(model, network)
     elif shared:  # what a strategy of several workers has made, they can only use together
-        network.load_weights(folder / "training" / "best.weights.h5")
+        network.set_weights(model.get_weights())
     with replacing(folder / "network.weights.h5") as temporary:
         network.save_weights(temporary)
     return network, history

@@ -12,11 +12,12 @@ from ..util.backend import keras
 from ..util.errors import TrainingDivergedError, UserError
 from ..util.files import replacing, write_json
 
-KEPT = 2  # the newest checkpoint and the one before it
+DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)  # what reading half a checkpoint may raise
+KEPT = 2  # the newest checkpoint and the one before it; the best epoch's is kept as well
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Saves the state after each epoch, keeps the best weights, and stops when patience runs out.
+    """Saves the state after each epoch, keeps the best epoch's, and stops when patience runs out.
 
     The state is everything a later epoch depends on: weights, the optimiser's variables (its learning rate among
     them), the plateau counters and the history so far. Best epoch and patience follow from the history.
@@ -26,8 +27,7 @@ class Checkpoints(keras.callbacks.Callback):
         """Takes a folder, the epochs without a lower validation loss that are borne, and the callback of a plateau."""
         super().__init__()
         self.folder, self.patience, self.plateau = folder, patience, plateau
-        self.kept: keras.Model | None = None  # whose weights are written; None on a worker that writes nothing
-        self.best_weights = folder / "best.weights.h5"
+        self.writing = True  # False on a worker that writes nothing
         self.history: list[dict[str, float]] = []
         self._plateau_state: dict[str, Any] = {}
         self._started = 0.0
@@ -35,22 +35,15 @@ class Checkpoints(keras.callbacks.Callback):
     @property
     def finished(self) -> bool:
         """Whether patience has run out."""
-        losses = [epoch["val_loss"] for epoch in self.history]
-        return bool(losses) and len(losses) - 1 - int(np.argmin(losses)) >= self.patience
+        return bool(self.history) and len(self.history) - 1 - self._best >= self.patience
 
     def restore(self, model: keras.Model) -> int:
         """Puts the newest readable state into a compiled and built model; returns the epoch to go on with, or 0."""
         for path in sorted(self.folder.glob("epoch-*.npz"), reverse=True):
             try:
-                with np.load(path) as saved:
-                    state = json.loads(str(saved["state"]))
-                    values = [saved[f"v{number}"] for number in range(len(saved.files) - 1)]
-                variables = _variables(model)
-                if len(variables) != len(values):
-                    raise ValueError(f"it holds {len(values)} variables, the model has {len(variables)}")
-                for variable, value in zip(variables, values, strict=True):
-                    variable.assign(value)
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+                state, values = _read(path)
+                _assign(_variables(model), values)
+            except DAMAGED as error:
                 print(f"Checkpoint {path.name} is damaged ({error}); training goes on from the one before it.")
                 continue
             self.history, self._plateau_state = state["history"], state["plateau"]
@@ -76,10 +69,7 @@ class Checkpoints(keras.callbacks.Callback):
         row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         row["seconds"] = round(time.perf_counter() - self._started, 3)
         self.history.append(row)
-        if self.kept:
-            if row["val_loss"] <= min(past["val_loss"] for past in self.history):
-                with replacing(self.best_weights) as temporary:
-                    self.kept.save_weights(temporary)
+        if self.writing:
             self._save(epoch)
         if self.finished:
             self.model.stop_training = True
@@ -88,10 +78,11 @@ class Checkpoints(keras.callbacks.Callback):
         counters = ("wait", "best", "cooldown_counter") if self.plateau is not None else ()
         plateau = {name: float(getattr(self.plateau, name)) for name in counters}
         values = {f"v{number}": value.numpy() for number, value in enumerate(_variables(self.model))}
-        with replacing(self.folder / f"epoch-{epoch:04d}.npz") as temporary:
+        with replacing(self._path(epoch)) as temporary:
             np.savez(temporary, state=json.dumps({"history": self.history, "plateau": plateau}), **values)
         for old in sorted(self.folder.glob("epoch-*.npz"))[:-KEPT]:
-            old.unlink()
+            if old != self._path(self._best):
+                old.unlink()
         write_json(self.folder / "history.json", self.history)
 
     def load_best(self, model: keras.Model) -> None:
@@ -100,19 +91,40 @@ class Checkpoints(keras.callbacks.Callback):
         Raises:
             UserError: if their file is damaged.
         """
+        path = self._path(self._best)
         try:
-            model.load_weights(self.best_weights)
-        except (OSError, ValueError, KeyError) as error:
+            _assign(model.variables, _read(path)[1][: len(model.variables)])
+        except DAMAGED as error:
             raise UserError(
-                f"{self.best_weights} is damaged ({str(error).splitlines()[0]}). Delete the folder {self.folder.name} "
+                f"{path} is damaged ({str(error).splitlines()[0]}). Delete the folder {self.folder.name} "
                 "that it lies in and run the same command again; this experiment is then trained anew."
             ) from error
 
+    @property
+    def _best(self) -> int:
+        return int(np.argmin([epoch["val_loss"] for epoch in self.history]))
+
+    def _path(self, epoch: int) -> Path:
+        return self.folder / f"epoch-{epoch:04d}.npz"
+
 
 def clear_states(folder: Path) -> None:
-    """Removes the states of a run whose result has been put away; best weights and history stay."""
+    """Removes the states of a run whose result and weights have been put away; its history stays."""
     for path in folder.glob("epoch-*.npz"):
         path.unlink()
+
+
+def _read(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """The state that a file holds, history and plateau, and the values of `_variables`."""
+    with np.load(path) as saved:
+        return json.loads(str(saved["state"])), [saved[f"v{number}"] for number in range(len(saved.files) - 1)]
+
+
+def _assign(variables: list, values: list[np.ndarray]) -> None:
+    if len(variables) != len(values):
+        raise ValueError(f"it holds {len(values)} variables, the model has {len(variables)}")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 def _variables(model: keras.Model) -> list:
