@@ -201,6 +201,7 @@ _PROFILES = (
         trials=3,
         trial_epochs=16,
         first_trial={"learning_rate": 6e-4},
+        gender_shares=(0.2, 0.8),
         live_backbone="MobileNetV2 0.35",
         explained_faces=4,
         lime_samples=150,

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from utkface_mt.model.age import AgeHead
-from utkface_mt.model.losses import LARGEST_WEIGHT, balanced_weights, loss_weights, sample_weights, targets
+from utkface_mt.model.losses import LARGEST_WEIGHT, balanced_weights, loss_weights, sample_weights, targets, track_losses
+from utkface_mt.model.network import build_heads
+from utkface_mt.util.backend import keras
 
 
 @given(st.integers(1, 500), st.integers(1, 500))
@@ -32,3 +34,24 @@ def test_only_the_gender_loss_is_balanced():
     assert weights["gender"][3] > weights["gender"][0]
     assert all(np.array_equal(even, np.ones(4)) for even in sample_weights(genders, "none").values())
     assert np.array_equal(targets(np.full(4, 30), genders, AgeHead())["gender"][:, 0], genders)
+
+
+@pytest.mark.parametrize("kind", ["regression", "distribution"])
+def test_the_first_step_is_traced_once(kind: str):
+    head, traced = AgeHead(kind=kind), []
+
+    def counted(wanted, predicted):
+        traced.append(predicted)
+        return keras.ops.mean(keras.ops.square(wanted - predicted))
+
+    def traces_of_a_step(tracked: bool) -> int:
+        model, wanted = build_heads(3, head), targets(np.array([30, 40]), np.array([0, 1]), head)
+        model.compile("sgd", loss={"age": head.loss(), "gender": counted}, jit_compile=False)
+        if tracked:
+            track_losses(model, wanted)
+        traced.clear()
+        model.train_on_batch(np.ones((2, 3), np.float32), wanted)
+        return len(traced)
+
+    assert traces_of_a_step(tracked=True) == 1
+    assert traces_of_a_step(tracked=False) == 2, "Keras no longer needs track_losses: remove it"

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..model.age import AgeHead
 from ..model.backbones import BACKBONES
+from ..model.losses import track_losses
 from ..model.network import build_network
 from ..util.backend import keras, tf
 from ..util.runtime import describe_machine
@@ -49,6 +50,7 @@ def measure(title: str, image_size: int, repeats: int = 5) -> dict[str, Any]:
     network.compile("adam", loss={"age": "mse", "gender": "binary_crossentropy"})
     pictures = np.random.default_rng(0).uniform(0, 255, (BATCH, image_size, image_size, 3)).astype(np.float32)
     targets = {name: np.ones((BATCH, 1), np.float32) for name in ("age", "gender")}
+    track_losses(network, targets)
     predict = tf.function(lambda batch: network(batch, training=False))
 
     def speed(step: Callable[[], Any]) -> float:

@@ -23,6 +23,15 @@ def targets(ages: np.ndarray, genders: np.ndarray, age_head: AgeHead) -> dict[st
     return {"age": age_head.targets(ages), "gender": np.asarray(genders, np.float32)[:, None]}
 
 
+def track_losses(model: keras.Model, wanted: dict[str, np.ndarray]) -> None:
+    """Makes the running mean of each loss of a compiled model; `wanted` are targets as training gives them.
+
+    Else Keras (3.15) makes them in the first step, which TensorFlow then traces twice.
+    """
+    guessed = {name: np.full((1, *output.shape[1:]), 0.5, np.float32) for name, output in model.output.items()}
+    model.compute_loss(y={name: values[:1] for name, values in wanted.items()}, y_pred=guessed)
+
+
 def balanced_weights(codes: np.ndarray) -> np.ndarray:
     """Weights, float32 `[n]`, that give every class of `codes` `[n]` the same total.
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..data.augment import get_augment
 from ..data.batches import epoch_order, training_batches
 from ..model.age import AgeHead
-from ..model.losses import loss_weights, sample_weights, targets, task_losses
+from ..model.losses import loss_weights, sample_weights, targets, task_losses, track_losses
 from ..util.backend import keras, tf
 from .checkpoint import Checkpoints
 from .guards import StopBadTraining, check_labels
@@ -79,10 +79,8 @@ def fit(
         jit_compile=False,
     )
     model.optimizer.build(model.trainable_variables)
-    if not tf.distribute.has_strategy():  # makes the mean of each loss; else Keras traces the first step twice for it
-        wanted = {name: values[:1] for name, values in targets(data.ages, data.genders, age_head).items()}
-        guessed = {name: np.full((1, *output.shape[1:]), 0.5, np.float32) for name, output in model.output.items()}
-        model.compute_loss(y=wanted, y_pred=guessed)
+    if not tf.distribute.has_strategy():  # under a strategy Keras does it itself
+        track_losses(model, targets(data.ages, data.genders, age_head))
     reducing = plateau_callback(patience) if plateau else None
     checkpoints = Checkpoints(folder, patience, reducing)
     checkpoints.writing = rank == 0
