@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from utkface_mt.model.age import AgeHead
-from utkface_mt.model.losses import LARGEST_WEIGHT, balanced_weights, loss_weights, sample_weights, targets, track_losses
+from utkface_mt.model.losses import (
+    LARGEST_WEIGHT,
+    balanced_weights,
+    loss_weights,
+    sample_weights,
+    targets,
+    track_losses,
+)
 from utkface_mt.model.network import build_heads
 from utkface_mt.util.backend import keras
 
