@@ -80,7 +80,7 @@ def fit(
     )
     model.optimizer.build(model.trainable_variables)
     if not tf.distribute.has_strategy():  # under a strategy Keras does it itself
-        track_losses(model, targets(data.ages, data.genders, age_head))
+        track_losses(model, targets(data.ages[:1], data.genders[:1], age_head))
     reducing = plateau_callback(patience) if plateau else None
     checkpoints = Checkpoints(folder, patience, reducing)
     checkpoints.writing = rank == 0
