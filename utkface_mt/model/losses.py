@@ -24,12 +24,12 @@ def targets(ages: np.ndarray, genders: np.ndarray, age_head: AgeHead) -> dict[st
 
 
 def track_losses(model: keras.Model, wanted: dict[str, np.ndarray]) -> None:
-    """Makes the running mean of each loss of a compiled model; `wanted` are targets as training gives them.
+    """Makes the running mean of each loss of a compiled model; `wanted` are the targets of some faces.
 
     Else Keras (3.15) makes them in the first step, which TensorFlow then traces twice.
     """
-    guessed = {name: np.full((1, *output.shape[1:]), 0.5, np.float32) for name, output in model.output.items()}
-    model.compute_loss(y={name: values[:1] for name, values in wanted.items()}, y_pred=guessed)
+    shapes = {name: (len(wanted[name]), *output.shape[1:]) for name, output in model.output.items()}
+    model.compute_loss(y=wanted, y_pred={name: np.full(shape, 0.5, np.float32) for name, shape in shapes.items()})
 
 
 def balanced_weights(codes: np.ndarray) -> np.ndarray:

@@ -23,11 +23,16 @@ class Checkpoints(keras.callbacks.Callback):
     them), the plateau counters and the history so far. Best epoch and patience follow from the history.
     """
 
-    def __init__(self, folder: Path, patience: int, plateau: keras.callbacks.ReduceLROnPlateau | None = None) -> None:
-        """Takes a folder, the epochs without a lower validation loss that are borne, and the callback of a plateau."""
+    def __init__(
+        self,
+        folder: Path,
+        patience: int,
+        plateau: keras.callbacks.ReduceLROnPlateau | None = None,
+        writing: bool = True,
+    ) -> None:
+        """Takes a folder, the epochs without a lower loss that are borne, a plateau's callback, and whether to write."""
         super().__init__()
-        self.folder, self.patience, self.plateau = folder, patience, plateau
-        self.writing = True  # False on a worker that writes nothing
+        self.folder, self.patience, self.plateau, self.writing = folder, patience, plateau, writing
         self.history: list[dict[str, float]] = []
         self._plateau_state: dict[str, Any] = {}
         self._started = 0.0
@@ -96,7 +101,7 @@ class Checkpoints(keras.callbacks.Callback):
             _assign(model.variables, _read(path)[1][: len(model.variables)])
         except DAMAGED as error:
             raise UserError(
-                f"{path} is damaged ({str(error).splitlines()[0]}). Delete the folder {self.folder.name} "
+                f"{path} is damaged ({error}). Delete the folder {self.folder.name} "
                 "that it lies in and run the same command again; this experiment is then trained anew."
             ) from error
 

@@ -82,8 +82,7 @@ def fit(
     if not tf.distribute.has_strategy():  # under a strategy Keras does it itself
         track_losses(model, targets(data.ages[:1], data.genders[:1], age_head))
     reducing = plateau_callback(patience) if plateau else None
-    checkpoints = Checkpoints(folder, patience, reducing)
-    checkpoints.writing = rank == 0
+    checkpoints = Checkpoints(folder, patience, reducing, writing=rank == 0)
     start = checkpoints.restore(model)
     together = InStep(cluster)
     together.start(start)
