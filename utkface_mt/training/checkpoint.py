@@ -30,7 +30,7 @@ class Checkpoints(keras.callbacks.Callback):
         plateau: keras.callbacks.ReduceLROnPlateau | None = None,
         writing: bool = True,
     ) -> None:
-        """Takes a folder, the epochs without a lower loss that are borne, a plateau's callback, and whether to write."""
+        """Takes a folder, the epochs without a lower loss that are borne, a plateau's callback, whether to write."""
         super().__init__()
         self.folder, self.patience, self.plateau, self.writing = folder, patience, plateau, writing
         self.history: list[dict[str, float]] = []
