@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 # What users give goes to the recipes as it is, through the environment: it may hold spaces, `$` and quotes.
-GIVEN  := PROFILE DATA WEIGHTS LIMIT ROW SEED N TRAIN
+GIVEN  := PROFILE DATA WEIGHTS LIMIT ROW SEED N TRAIN ALL
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 PROFILED := $${PROFILE:+--profile "$$PROFILE"}
@@ -80,8 +80,8 @@ readme: setup ## For maintainers: renew tables and figures of README and docs fr
 collect: setup ## For maintainers: copy what a run measured into utkface_mt/reference/ (PROFILE=cpu|full)
 	$(BIN)/python -m tools.collect $(PROFILED)
 
-bundle: setup ## For maintainers: train a row's recipe on all faces, as the bundled model (ROW=10_full_recipe DATA=PATH WEIGHTS= PROFILE=)
-	$(BIN)/python -m tools.bundle "$$ROW" $(FACES)
+bundle: setup ## For maintainers: make a row's network the bundled model (ROW=10_full_recipe DATA=PATH WEIGHTS= PROFILE=); ALL=1: trained on all faces
+	$(BIN)/python -m tools.bundle "$$ROW" $(FACES) $${ALL:+--all-faces}
 
 label-audit: setup ## Rank UTKFace's labels by out-of-fold answers (DATA=PATH WEIGHTS=; a night); TRAIN=1: train without the suspicious
 	$(BIN)/python -m tools.label_audit $(FACES) $${TRAIN:+--train}

@@ -1,6 +1,6 @@
-"""Makes the model that comes with the package: a row's recipe trained on all faces, its weights in half precision.
+"""Makes the model that comes with the package: a row's network, its weights in half precision.
 
-What can only be measured on faces that a network has not learnt from, interval and calibration, comes from the row.
+With `--all-faces` the row's recipe is trained on all faces; interval and calibration are the row's even then.
 """
 
 import tempfile
@@ -36,11 +36,11 @@ LARGEST = 6_000_000  # bytes of both weight files
 ATTRIBUTION_FACES = 500  # in the mean face: so many that it is nobody's
 
 
-def bundle(workspace: Workspace, result: Result, folder: Path = BUNDLED_MODEL) -> pd.DataFrame:
-    """Trains a row's recipe on all faces, or goes on with that, and writes the network into a folder.
+def bundle(workspace: Workspace, result: Result, folder: Path = BUNDLED_MODEL, all_faces: bool = False) -> pd.DataFrame:
+    """Writes a row's network, or that of its recipe trained on all faces, into a folder.
 
     Returns:
-        Scores on the validation faces, learnt by then, before and after rounding, a column each.
+        Scores on the validation faces (learnt, with `all_faces`) before and after rounding, a column each.
 
     Raises:
         UserError: if the row predicts no distribution, the files are too large, or a weight is too large.
@@ -48,8 +48,9 @@ def bundle(workspace: Workspace, result: Result, folder: Path = BUNDLED_MODEL) -
     experiment = result.experiment
     if experiment.age_head != "distribution":
         raise UserError(f"{result.row} predicts no age distribution, from which the intervals of the model come.")
-    faces = [workspace.faces.assign(part="train"), workspace.part("validation")]  # the latter say which epoch is kept
-    everything = replace(workspace, faces=pd.concat(faces, ignore_index=True))
+    everything, faces = workspace, [workspace.faces.assign(part="train"), workspace.part("validation")]
+    if all_faces:  # the validation faces say which epoch is kept
+        everything = replace(workspace, faces=pd.concat(faces, ignore_index=True))
     told = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(epoch + 1, logs, flush=True))
     trained = run(everything, experiment, callbacks=[told])
     network = load_network(everything, trained)
@@ -67,7 +68,7 @@ def bundle(workspace: Workspace, result: Result, folder: Path = BUNDLED_MODEL) -
     described = {
         "row": result.row,
         "profile": result.profile,
-        "faces": len(workspace.faces),
+        "faces": len(everything.part("train")),
         "experiment": experiment.to_dict(),
         "age_scale": {"mean": age_head.mean, "deviation": age_head.deviation},
         **_fitted_interval(workspace, row, experiment),
@@ -91,7 +92,7 @@ def _fitted_interval(workspace: Workspace, network: keras.Model, experiment: Exp
     share = prior(workspace.part("train")["age"].to_numpy()).round(6)
     interval = FaceInterval.fit(*distributions("calibration"), share.tolist())
     shares, ages = distributions("test")
-    low, high = (ends.clip(YOUNGEST, OLDEST) for ends in interval.ends(ages, shares))
+    low, high = (ends.clip(YOUNGEST, OLDEST) for ends in interval.ends(shares))
     table = pd.DataFrame({"covered": (low <= ages) & (ages <= high), "width": high - low})
     groups = table.groupby(age_group(pd.Series(ages)), observed=True).mean()
     by_age = {str(group): row.round(4).to_dict() for group, row in groups.iterrows()}
@@ -133,9 +134,10 @@ def main() -> None:
     """Bundles a row of a run."""
     parser = data_parser(__doc__)
     parser.add_argument("row", help="such as 10_full_recipe")
+    parser.add_argument("--all-faces", action="store_true", help="train its recipe on all faces")
     options = parser.parse_args()
     workspace = workspace_of(options)
-    print(bundle(workspace, require_row(workspace, options.row)).round(4).to_string())
+    print(bundle(workspace, require_row(workspace, options.row), all_faces=options.all_faces).round(4).to_string())
 
 
 if __name__ == "__main__":

@@ -27,10 +27,10 @@ WIDTH = 0.35
 EPOCHS = 12
 
 
-def pretrain(target: Path, faces: int = FACES, epochs: int = EPOCHS) -> float:
+def pretrain(target: Path) -> float:
     """Trains the backbone and writes its weights; returns the share of held-out traits' variance explained."""
     keras.utils.set_random_seed(SEED)
-    pixels, traits = _draw(faces)
+    pixels, traits = _draw(FACES)
     backbone = keras.applications.MobileNetV2((IMAGE_SIZE, IMAGE_SIZE, 3), WIDTH, include_top=False, weights=None)
     for layer in backbone.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
@@ -39,11 +39,11 @@ def pretrain(target: Path, faces: int = FACES, epochs: int = EPOCHS) -> float:
     features = backbone(keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs))
     outputs = keras.layers.Dense(traits.shape[1])(keras.layers.GlobalAveragePooling2D()(features))
     model = keras.Model(inputs, outputs)
-    steps = epochs * -(-(faces - faces // 10) // 32)
+    held_out = FACES // 10
+    steps = EPOCHS * -(-(FACES - held_out) // 32)
     rate = keras.optimizers.schedules.CosineDecay(2e-4, steps, warmup_target=2e-3, warmup_steps=steps // 10)
     model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-3), "mse")
-    held_out = faces // 10
-    model.fit(pixels[held_out:], traits[held_out:], batch_size=32, epochs=epochs, verbose=2)
+    model.fit(pixels[held_out:], traits[held_out:], batch_size=32, epochs=EPOCHS, verbose=2)
     residual = model.predict(pixels[:held_out], verbose=0) - traits[:held_out]
     explained = 1 - float(np.mean(residual**2)) / float(traits[:held_out].var(axis=0).mean())
     save_halved(backbone, target)

@@ -105,11 +105,12 @@ def age_errors() -> str:
 
 
 def races() -> str:
-    """Scores of the best row by race code, by race code and gender, and by both and age."""
+    """Scores of the best row by race code, by race code and gender, by both and age, and of all faces."""
     table = best_predictions()
     race, gender = race_name(table["race"]).astype(str), ", " + gender_name(table["gender_true"]).astype(str)
     age = ", " + pd.cut(table["age_true"], [0, 19, 59, 116], labels=["1-19", "20-59", "60+"]).astype(str)
-    scored = [_scored(by_group(table, groups.rename("group"))) for groups in (race, race + gender, race + gender + age)]
+    groupings = (race, race + gender, race + gender + age, race.map(lambda _: "all"))
+    scored = [_scored(by_group(table, groups.rename("group"))) for groups in groupings]
     return _markdown(pd.concat(scored).sort_values("group"))
 
 

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Interrupted. What was finished is kept; the same command goes on.", file=sys.stderr)
+        print("Interrupted. The same command goes on from what is kept.", file=sys.stderr)
         return 130
     except Exception as error:
         if options.debug:
@@ -346,7 +346,7 @@ def _predict(options: argparse.Namespace) -> int:
     files = list_photos(options.paths, folder, skipped)
     copies = copy_places(files, list(map(Path, options.paths)), folder) if folder else {}
     confidence = CONFIDENCE if options.confidence is None else options.confidence
-    kept = [options.aligned, confidence, options.annotate, file_digest(BUNDLED_MODEL / "model.json")]
+    kept = [options.paths, options.aligned, confidence, options.annotate, file_digest(BUNDLED_MODEL / "model.json")]
     table = GrowingTable(Path(options.csv), columns, kept, options.fresh) if options.csv else None
     rows = list(table.rows) if table else []
     done = {row["file"] for row in rows}

@@ -64,7 +64,7 @@ class Experiment:
         epochs: passes over the training set at most.
         patience: epochs without a better validation loss after which training stops.
         sample_weights: `balanced` gives both genders the same total weight in the gender loss.
-        augment: `none`, `standard` or `strong` changes to the training pictures.
+        augment: `none`, `standard`, `strong` or `worn` changes to the training pictures.
         scheduler: `constant`, `plateau` (reduce when the validation loss stalls) or `cosine` (with warm-up).
         gender_share: weight of the gender loss; the age loss gets the rest.
         age_head: `regression` predicts standardised years, `distribution` a softmax over whole years.

@@ -23,12 +23,23 @@ def test_a_second_opening_reads_what_the_first_wrote_and_raw_data_are_never_chan
     faces_folder: Path, dataset: Dataset
 ):
     before = {path.name: file_digest(path) for path in faces_folder.iterdir()}
-    table = dataset.storage / "faces.csv.gz"
+    (table,) = dataset.storage.parent.glob("listings/*/faces.csv.gz")
     written = table.stat().st_mtime_ns
     again = open_dataset(str(faces_folder), dataset.storage.parent)
     assert table.stat().st_mtime_ns == written
     assert again.faces.equals(dataset.faces)
     assert {path.name: file_digest(path) for path in faces_folder.iterdir()} == before
+
+
+def test_the_same_faces_in_two_layouts_are_both_read_from_where_they_lie(faces_folder: Path, tmp_path: Path):
+    nested, storage = tmp_path / "nested", tmp_path / "storage"
+    shutil.copytree(faces_folder, nested / "part1")
+    first = open_dataset(str(faces_folder), storage)
+    for source in (nested, faces_folder):
+        opened = open_dataset(str(source), storage)
+        assert opened.fingerprint == first.fingerprint
+        for path in (*opened.faces["path"], *opened.quarantined["path"]):
+            assert (source / path).exists() or (source / path).is_symlink()
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])

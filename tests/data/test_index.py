@@ -2,6 +2,7 @@
 
 import os
 import struct
+import tempfile
 import time
 import zlib
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 from utkface_mt.data.dataset import open_dataset
+from utkface_mt.data.index import list_pictures
 from utkface_mt.data.pixels import open_pixels
 from utkface_mt.util.errors import UserError
 
@@ -93,6 +95,24 @@ def test_a_picture_that_exif_says_is_turned_is_seen_upright(folder: Path, pictur
 def test_what_is_no_file_is_never_read(make: Callable, reason: str, folder: Path):
     make(folder / NAME)
     assert reason in _problem(folder)
+
+
+def test_a_folder_that_cannot_be_read_is_named():
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as name:  # one that all may enter
+        os.chmod(name, 0o755)
+        closed = Path(name, "closed")
+        closed.mkdir(mode=0o700)
+        if user == 0:
+            os.seteuid(65534)  # root may read anything
+        else:
+            closed.chmod(0)
+        try:
+            with pytest.raises(UserError, match=r"closed cannot be read \(Permission denied\)"):
+                list_pictures(Path(name))
+        finally:
+            os.seteuid(user)
+            closed.chmod(0o700)
 
 
 def test_a_loop_of_folders_is_not_followed(folder: Path):

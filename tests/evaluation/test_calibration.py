@@ -41,7 +41,7 @@ def test_intervals_of_a_faces_own_width_cover_what_they_promise_and_follow_the_d
     for seed in range(10):
         ages, spread, shares = distributions(1500, seed)
         interval = FaceInterval.fit(shares[:500], ages[:500], training)
-        low, high = interval.ends(ages[500:], shares[500:])
+        low, high = interval.ends(shares[500:])
         covered.append(((low <= ages[500:]) & (ages[500:] <= high)).mean())
         assert np.corrcoef(high - low, spread[500:])[0, 1] > 0.95
     assert 0.885 < np.mean(covered) < 0.915
@@ -53,7 +53,7 @@ def test_what_is_rare_among_training_faces_is_given_more_room():
     shares = np.full((1, len(YEARS)), 1e-9)
     shares[0, 28:33], shares[0, 68:73] = 0.184, 0.016  # between two ages, mostly for the frequent one
     even = FaceInterval(np.full(len(YEARS), 1 / len(YEARS)), 0.0)
-    assert FaceInterval(rare_old, 0.0).ends(None, shares)[1] > 60 > even.ends(None, shares)[1]
+    assert FaceInterval(rare_old, 0.0).ends(shares)[1] > 60 > even.ends(shares)[1]
 
 
 def test_too_few_faces_give_no_false_promise(predictions: Callable):

@@ -69,6 +69,23 @@ def test_a_failure_is_told_successes_are_kept_a_second_run_goes_on_and_a_fresh_o
     assert [path.name for path in done.glob("*.ipynb")] == ["01_one.ipynb"]
 
 
+def test_what_was_made_from_an_outdated_notebook_is_made_again(repository: Path, faces_folder: Path, tmp_path: Path):
+    for name in ("01_one", "02_two"):
+        _notebook(repository / "notebooks", name)
+    _run(faces_folder, tmp_path / "runs")
+    _notebook(repository / "notebooks", "01_one", "print('changed')")
+    _run(faces_folder, tmp_path / "runs", only="02")
+    assert "02_two: up to date" not in _run(faces_folder, tmp_path / "runs")
+    assert "02_two: up to date" in _run(faces_folder, tmp_path / "runs")
+
+
+@pytest.mark.slow
+def test_a_kernel_that_dies_is_told_with_its_notebook(repository: Path, faces_folder: Path, tmp_path: Path):
+    _notebook(repository / "notebooks", "01_one", "import os; os.kill(os.getpid(), 9)")
+    with pytest.raises(UserError, match=r"01_one.ipynb: its kernel died.*01_one.failed.ipynb"):
+        _run(faces_folder, tmp_path / "runs")
+
+
 def test_unknown_and_wrongly_typed_parameters_stop_before_anything_runs(
     repository: Path, faces_folder: Path, tmp_path: Path
 ):

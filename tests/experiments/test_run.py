@@ -42,6 +42,14 @@ def _assert_same(one: tuple[ResultStore, Result], two: tuple[ResultStore, Result
         assert one[0].predictions(one[1], part).equals(two[0].predictions(two[1], part))
 
 
+@pytest.mark.slow
+def test_random_backbones_of_two_seeds_do_not_share_their_features(workspace: Workspace):
+    frozen = replace(workspace.start, weights="none", fine_tune=0.0)
+    one, other = (running._source(workspace, replace(frozen, seed=seed)) for seed in (0, 1))
+    assert one.shape == other.shape
+    assert not np.array_equal(one, other)
+
+
 def test_a_trial_is_kept_reads_no_test_face_and_differs_with_its_seed(workspace: Workspace, baseline: Result):
     experiment = replace(baseline.experiment, seed=5, epochs=1)
     result = run(workspace, experiment)

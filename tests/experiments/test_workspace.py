@@ -43,10 +43,10 @@ def test_a_weights_file_is_used_by_runs_that_were_given_it_and_no_other(
 
 def test_the_command_makes_the_run_again_and_names_no_folder(workspace: Workspace, tmp_path: Path):
     settings = Settings(
-        data=str(tmp_path / "UTKFace.zip"), profile="cpu", epochs=3, runs=str(tmp_path), tensorboard=True
+        data=str(tmp_path / "My UTKFace.zip"), profile="cpu", epochs=3, runs=str(tmp_path), tensorboard=True
     )
     command = replace(workspace, settings=settings).command
-    assert command == "python -m utkface_mt run --profile cpu --data UTKFace.zip --epochs 3"
+    assert command == "python -m utkface_mt run --profile cpu --data 'My UTKFace.zip' --epochs 3"
 
 
 def test_every_face_is_named_once_and_no_picture_stands_on_two_sides(workspace: Workspace):

@@ -160,6 +160,9 @@ def test_an_interrupted_call_keeps_its_rows_and_the_same_command_goes_on(
     assert main(command) == 130
     assert not table.exists()
     assert "holds the rows of 3 of 5 files" in capsys.readouterr().err
+    monkeypatch.setattr(predict, "predict_rows", answers)
+    assert main([*command[:2], str(tmp_path / "e.png"), *command[3:]]) == 0
+    assert [Path(file).name for file in pd.read_csv(table)["file"]] == ["e.png"]  # and no row of other photos
     asked = []
     monkeypatch.setattr(
         predict, "predict_rows", lambda files, *options: asked.extend(files) or answers(files, *options)

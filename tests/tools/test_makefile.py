@@ -74,6 +74,7 @@ def test_workers_are_started_with_the_same_addresses(venv: Path):
         ("pretrain", "pretrain"),
         ("collect PROFILE=full", "collect --profile full"),
         ("bundle ROW=10_full_recipe DATA=d WEIGHTS=w", "bundle 10_full_recipe --data d --weights w"),
+        ("bundle ROW=10_full_recipe DATA=d ALL=1", "bundle 10_full_recipe --data d --all-faces"),
         ("margins DATA=d", "margins --data d"),
         ("label-audit DATA=d", "label_audit --data d"),
         ("exports DATA=d PROFILE=full", "exports --data d --profile full"),

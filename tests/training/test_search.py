@@ -48,17 +48,18 @@ def test_a_study_starts_from_the_default_and_its_best_trial_wins(tmp_path: Path)
     assert best_parameters(study) == min(calls, key=_loss)
 
 
-def test_an_interrupted_study_goes_on_and_the_stopped_trial_is_run_again(tmp_path: Path):
+@pytest.mark.parametrize("error", [KeyboardInterrupt, UserError("Worker 1 was lost."), OSError("no room")])
+def test_an_interrupted_study_goes_on_and_the_stopped_trial_is_run_again(tmp_path: Path, error: BaseException):
     count = 0
 
     def stopping(found: dict[str, Any], callbacks: list) -> list[dict]:
         nonlocal count
         count += 1
         if count == 3:
-            raise KeyboardInterrupt
+            raise error
         return [{"val_loss": _loss(found)}]
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(error if isinstance(error, type) else type(error)):
         search(stopping, _storage(tmp_path), trials=4)
     study = search(stopping, _storage(tmp_path), trials=4)
     assert len(finished_trials(study)) == 4

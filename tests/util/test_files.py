@@ -96,10 +96,19 @@ def test_a_folder_that_is_there_is_kept(tmp_path: Path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_damaged_json_is_named_with_what_to_do(tmp_path: Path):
-    (tmp_path / "half.json").write_text('{"age": ')
+@pytest.mark.parametrize("content", [b'{"age": ', b'"\xff"'])
+def test_damaged_json_is_named_with_what_to_do(tmp_path: Path, content: bytes):
+    (tmp_path / "half.json").write_bytes(content)
     with pytest.raises(UserError, match=r"half.json is not valid JSON .* Delete it"):
         read_json(tmp_path / "half.json")
+
+
+@pytest.mark.parametrize("letter", ["a", "ä", "顔"])
+def test_a_name_may_be_as_long_as_the_disk_allows(tmp_path: Path, letter: str):
+    path = tmp_path / (letter * (250 // len(letter.encode())) + ".json")
+    write_json(path, ["kept"])
+    assert read_json(path) == ["kept"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_digest_is_that_of_the_content_whatever_the_order_of_keys():

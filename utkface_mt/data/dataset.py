@@ -34,20 +34,18 @@ def open_dataset(source: str, storage: Path) -> Dataset:
     """
     folder = fetch(source, storage / "datasets")
     pictures = list_pictures(folder)
-    listing = storage / "listings" / f"{digest([str(folder.resolve()), pictures])}.json"
-    fingerprint = read_json(listing)["fingerprint"] if listing.exists() else ""
-    if not (storage / fingerprint / "faces.csv.gz").exists():
+    place = storage / "listings" / digest([str(folder.resolve()), pictures])
+    if not (place / "fingerprint.json").exists():
         table, greys = build_index(folder, [path for path, _, _ in pictures])
-        fingerprint = _write(table, greys, storage, source)
-        write_json(listing, {"fingerprint": fingerprint})
-    place = storage / fingerprint
+        _write(table, greys, place, source)
+    fingerprint = read_json(place / "fingerprint.json")
     faces = pd.read_csv(place / "faces.csv.gz", keep_default_na=False, dtype={"path": str, "file": str, "sha256": str})
     quarantined = pd.read_csv(place / "quarantined.csv.gz", keep_default_na=False)
-    return Dataset(folder, fingerprint, faces, quarantined, place)
+    return Dataset(folder, fingerprint, faces, quarantined, storage / fingerprint)
 
 
-def _write(table: pd.DataFrame, greys: np.ndarray, storage: Path, source: str) -> str:
-    """Writes what was found below `storage`, in a folder named by the fingerprint, which is returned."""
+def _write(table: pd.DataFrame, greys: np.ndarray, listing: Path, source: str) -> None:
+    """Writes what was found into a folder: equal faces may lie under other paths elsewhere."""
     usable = (table["problem"] == "").to_numpy()
     faces, quarantined = table[usable].drop(columns="problem"), table.loc[~usable, ["path", "problem"]]
     if faces.empty:
@@ -59,8 +57,8 @@ def _write(table: pd.DataFrame, greys: np.ndarray, storage: Path, source: str) -
     fingerprint = hashlib.sha256("\n".join(table["file"] + " " + table["sha256"]).encode()).hexdigest()[:16]
     faces = faces.assign(cluster=cluster_faces(faces["sha256"], greys[usable]))
     for name, part in (("quarantined", quarantined), ("faces", faces)):
-        write_table(storage / fingerprint / f"{name}.csv.gz", part)
-    return fingerprint
+        write_table(listing / f"{name}.csv.gz", part)
+    write_json(listing / "fingerprint.json", fingerprint)  # last: what stands beside it is whole
 
 
 def data_report(dataset: Dataset) -> dict[str, Any]:

@@ -56,8 +56,8 @@ def fetch(source: str, storage: Path) -> Path:
     for is_kind, members in ((zipfile.is_zipfile, _zip_members), (tarfile.is_tarfile, _tar_members)):
         try:
             fits = is_kind(path)
-        except DAMAGED as error:
-            raise UserError(f"{path} is damaged ({error}). Download it again.") from error
+        except (*DAMAGED, PermissionError) as error:
+            raise UserError(f"{path} is damaged or cannot be read ({error}). Download it again.") from error
         if fits:
             return _extract(path, storage, members)
     raise UserError(f"{path} is neither a folder nor a .zip or .tar.gz archive, or it is damaged.")

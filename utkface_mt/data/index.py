@@ -31,10 +31,14 @@ def list_pictures(folder: Path) -> list[tuple[str, int, int]]:
     Links to folders are not followed.
 
     Raises:
-        UserError: if there is none.
+        UserError: if there is none, or a folder cannot be read.
     """
+
+    def refuse(error: OSError) -> None:
+        raise UserError(f"{error.filename} cannot be read ({error.strerror}). Make it readable, or move it away.")
+
     found = []
-    for parent, _, files in os.walk(folder):
+    for parent, _, files in os.walk(folder, onerror=refuse):
         for name in files:
             if name.lower().endswith(PICTURE_SUFFIXES) and not name.startswith("."):
                 path = Path(parent, name)

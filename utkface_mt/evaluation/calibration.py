@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 COVERAGE = 0.9
 TAIL = 0.1  # left out on either side by the quantiles that a `FaceInterval` starts from; chosen on validation
-_EDGE = 1e-6
+EDGE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,6 @@ class AgeInterval:
         """
         errors = (calibration["age"] - calibration["age_true"]).abs().to_numpy()
         return cls(_conformal_quantile(errors, coverage))
-
-    def ends(self, ages: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Both ends in years for predicted ages, `[n]`; of what else the network says nothing is needed."""
-        return ages - self.half_width, ages + self.half_width
 
     def covered(self, predictions: pd.DataFrame) -> pd.Series:
         """Whether each true age lies in its interval."""
@@ -69,11 +65,11 @@ class FaceInterval:
 
         Of the calibration faces it needs the distributions `[n, 117]` and the labels in years `[n]`.
         """
-        low, high = cls(prior, 0.0).ends(ages, shares)
+        low, high = cls(prior, 0.0).ends(shares)
         return cls(prior, _conformal_quantile(np.maximum(low - ages, ages - high) / (high - low), COVERAGE))
 
-    def ends(self, ages: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Both ends in years, `[n]` each, for distributions `[n, 117]`; the predicted ages are not needed."""
+    def ends(self, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Both ends in years, `[n]` each, for distributions `[n, 117]`."""
         from ..model.age import quantile
 
         even = np.maximum(shares, 1e-12).astype(np.float64) / np.sqrt(self.prior)
@@ -126,5 +122,5 @@ def calibration_error(probabilities: pd.Series, truth: pd.Series, bins: int = 10
 
 
 def _log_odds(probabilities: np.ndarray | pd.Series) -> np.ndarray | pd.Series:
-    clipped = np.clip(probabilities.astype(np.float64), _EDGE, 1 - _EDGE)
+    clipped = np.clip(probabilities.astype(np.float64), EDGE, 1 - EDGE)
     return np.log(clipped / (1 - clipped))

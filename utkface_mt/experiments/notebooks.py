@@ -14,6 +14,7 @@ from typing import Any
 
 import nbformat
 import papermill
+from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from rich.console import Console
 
@@ -80,7 +81,8 @@ def run_notebooks(
             started = time.monotonic()
             with console.status(label):
                 _execute(notebook, target, given, cell_timeout)
-            done[notebook.stem] = stamps[notebook.stem]
+            outdated = any(done.get(name, stamp) != stamp for name, stamp in stamps.items() if name < notebook.stem)
+            done[notebook.stem] = "" if outdated else stamps[notebook.stem]
             write_json(kept, done)
             seconds = f"{time.monotonic() - started:.0f} s"
             rows = [row for row in ResultStore(folder).rows() if row.notebook == notebook.stem]
@@ -201,6 +203,9 @@ def _execute(notebook: Path, target: Path, parameters: dict, cell_timeout: int) 
             f"{notebook.name}, cell {error.exec_count}: {error.ename}: {error.evalue}{detail}\n"
             f"What ran before is kept; the failed notebook is {failed}. Run the same command again to go on."
         ) from error
+    except DeadKernelError as error:
+        told = f"{notebook.name}: its kernel died, perhaps since memory ran out; what ran before is in {failed}."
+        raise UserError(f"{told} Run the same command again to go on.") from error
     except TimeoutError as error:
         raise UserError(f"{notebook.name}: a cell took longer than {cell_timeout} s; see --timeout. {error}") from error
     failed.unlink(missing_ok=True)

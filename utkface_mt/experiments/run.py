@@ -187,7 +187,8 @@ def _source(workspace: Workspace, experiment: Experiment) -> np.ndarray:
     pixels = workspace.pixels(experiment)
     if not _is_frozen(experiment):
         return pixels
-    shared = Experiment(**_of(experiment, ("backbone", "width", "weights", "image_size", "crop")))
+    drawn = ("seed",) if experiment.weights == "none" else ()  # by which the backbone then differs
+    shared = Experiment(**_of(experiment, ("backbone", "width", "weights", "image_size", "crop", *drawn)))
     path = workspace.dataset.storage / f"features-{result_key(workspace, shared)}.npy"
     if not path.exists():
         features = compute_features(feature_model(build(workspace, experiment)), pixels)

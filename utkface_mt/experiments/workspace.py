@@ -1,5 +1,6 @@
 """Everything a notebook works on: the profile, the faces with their split, the pictures, the results store."""
 
+import shlex
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -55,7 +56,7 @@ class Workspace:
             given[name] = given[name] and Path(given[name]).name
         default = asdict(Settings()) | {"profile": None, "data": None}
         default |= {name: given[name] for name in WITHOUT_EFFECT}
-        flags = (f" --{name} {value}" for name, value in given.items() if value != default[name])
+        flags = (f" --{name} {shlex.quote(str(value))}" for name, value in given.items() if value != default[name])
         return "python -m utkface_mt run" + "".join(flags)
 
     def positions(self, part: str) -> np.ndarray:
@@ -103,7 +104,7 @@ class Workspace:
 
 
 def open_workspace(settings: Settings) -> Workspace:
-    """Opens a workspace: what the first cell of every notebook does.
+    """Opens a workspace, as every notebook does before its experiment.
 
     Raises:
         UserError: if the data or the weights cannot be used, or the folder holds results of another version.

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ..data.pixels import CROP_SIZE, PADDED_SIZE
+from ..evaluation.calibration import EDGE
 from ..model.predict import HEADS
 from ..model.weights import BUNDLED_MODEL
 from ..util.backend import keras
@@ -30,7 +31,6 @@ PRECISIONS = {  # of each format; the first is the default
     "saved-model": ("float32",),
 }
 SUFFIXES = {"litert": ".tflite", "onnx": ".onnx", "saved-model": ""}
-_EDGE = 1e-6  # as the calibration clips probabilities
 
 
 def exported_graph(model: FaceModel) -> keras.Model:
@@ -45,7 +45,7 @@ def exported_graph(model: FaceModel) -> keras.Model:
         pictures, views = ops.concatenate([pictures, ops.flip(pictures, axis=2)]), 2
     outputs = model.network(pictures)
     age, gender = (ops.mean(ops.reshape(outputs[name], (views, -1, outputs[name].shape[-1])), axis=0) for name in HEADS)
-    female = ops.clip(gender[:, 0], _EDGE, 1 - _EDGE)
+    female = ops.clip(gender[:, 0], EDGE, 1 - EDGE)
     female = ops.sigmoid(model.calibration.slope * (ops.log(female) - ops.log(1 - female)))
     graph = keras.Model(crops, {AGE: model.age_head.decode(age), FEMALE: female}, name="utkface_mt")
     graph(np.zeros((1, CROP_SIZE, CROP_SIZE, 3), np.uint8))  # Keras writes no ONNX of a model that was never called

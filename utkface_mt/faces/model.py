@@ -15,7 +15,7 @@ from PIL import Image
 
 from ..data.labels import GENDERS, OLDEST, YOUNGEST
 from ..data.pixels import CROP_SIZE, prepare_picture, read_picture
-from ..evaluation.calibration import AgeInterval, FaceInterval, GenderCalibration
+from ..evaluation.calibration import FaceInterval, GenderCalibration
 from ..model.age import AgeHead
 from ..model.folding import freeze_statistics
 from ..model.network import build_network, heads_of
@@ -73,7 +73,7 @@ class FaceModel:
         image_size: side of the network's pictures in pixels.
         crop: as for `prepare_picture`.
         flip_average: whether the answer to the mirror image is averaged in.
-        interval: the conformal interval of the age; for a distribution of each face's own width.
+        interval: the conformal interval of the age, of each face's own width.
         calibration: of the gender probability; it never moves a probability across one half.
     """
 
@@ -82,7 +82,7 @@ class FaceModel:
     image_size: int
     crop: float
     flip_average: bool
-    interval: AgeInterval | FaceInterval
+    interval: FaceInterval
     calibration: GenderCalibration
     _called: SimpleNamespace = field(
         default_factory=lambda: SimpleNamespace(lock=threading.Lock(), faces=0, fast=None), init=False, compare=False
@@ -108,19 +108,14 @@ class FaceModel:
         while batch := list(itertools.islice(prepared, BATCH)):
             outputs = self._outputs(np.stack(batch))
             ages = self.age_head.years(outputs["age"])
-            low, high = (ends.clip(YOUNGEST, OLDEST) for ends in self.interval.ends(ages, outputs["age"]))
+            low, high = (ends.clip(YOUNGEST, OLDEST) for ends in self.interval.ends(outputs["age"]))
             female = self.calibration.probability(outputs["gender"][:, 0])
             genders = [GENDERS[int(probability >= 0.5)] for probability in female]
             answers += map(Answer, ages.tolist(), low.tolist(), high.tolist(), genders, female.tolist())
         return answers
 
     def age_probabilities(self, picture: Image.Image | np.ndarray) -> np.ndarray:
-        """The probability of each year for one aligned face: float64 `[117]`, from 0 years on.
-
-        A picture that is not square, or a model that answers with a single number, is a `UserError`.
-        """
-        if self.age_head.kind != "distribution":
-            raise UserError("This model answers with a single age; only an age distribution has probabilities.")
+        """The probability of each year for one aligned face, as for `answers`: float64 `[117]`, from 0 years on."""
         return self._outputs(self.prepare(picture)[None])["age"][0].astype(np.float64)
 
     def prepare(self, picture: Image.Image | np.ndarray) -> np.ndarray:

@@ -49,7 +49,7 @@ class Checkpoints(keras.callbacks.Callback):
                 state, values = _read(path)
                 _assign(_variables(model), values)
             except DAMAGED as error:
-                print(f"Checkpoint {path.name} is damaged ({error}); training goes on from the one before it.")
+                print(f"Checkpoint {path.name} is damaged ({error}); training goes on from the one before it, if any.")
                 continue
             self.history, self._plateau_state = state["history"], state["plateau"]
             return len(self.history)

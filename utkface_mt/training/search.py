@@ -88,8 +88,10 @@ def search(
             history = objective(suggest(trial), [KerasPruningCallback(trial, "val_loss")])
         except TrainingDivergedError as error:
             raise optuna.TrialPruned(str(error)) from error
-        except KeyboardInterrupt:
-            study.enqueue_trial(trial.params)  # Optuna marks it as failed
+        except optuna.TrialPruned:
+            raise
+        except BaseException:  # interrupted, or a worker lost, a disk full: Optuna marks it as failed
+            study.enqueue_trial(trial.params)
             raise
         return min(epoch["val_loss"] for epoch in history)
 

@@ -32,7 +32,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         UserError: if the folder cannot be written.
     """
-    temporary = path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name}")
+    temporary = path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name[-60:]}")  # a name has 255 bytes at most
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -56,7 +56,7 @@ def unwritable(folder: Path, error: OSError) -> UserError:
     """What the user is told of a folder that cannot be written to."""
     return UserError(
         f"Cannot write to {folder}: {error.strerror or error}. "
-        "Make room there and make it writable, or choose another folder with UTKFACE_MT_RUNS."
+        "Make room there and make it writable, or choose another place (for runs: UTKFACE_MT_RUNS)."
     )
 
 
@@ -108,7 +108,7 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # not UTF-8, or not JSON
         raise UserError(f"{path} is not valid JSON ({error}). Delete it; the run makes it anew.") from error
 
 
