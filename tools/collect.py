@@ -25,20 +25,21 @@ COMPARED = {"08_scheduler": "scheduler", "09_loss_weights": "gender_share"}  # b
 def collect(folder: Path, repeats: Path, reference: Path = REFERENCE) -> None:
     """Writes rows, differences, histories, predictions, split, study and comparisons of a run into the reference.
 
-    What the reference has and the run has not stays as it is, so that rows can be committed one by one. The folder of
-    `repeats`, which `reproduce` trained with other seeds, may not exist.
+    What the reference has and the run has not stays as it is, so that rows can be committed one by one. Of the run and
+    the folder of `repeats`, which `reproduce` trained with other seeds, one may not exist.
     """
     store, other = ResultStore(folder), ResultStore(repeats)
-    rows = store.rows()
-    if not rows:
+    rows, repeated = store.rows(), other.rows("repeats")
+    if not rows and not repeated:
         raise UserError(f"There is no row in {folder}. Run the notebooks first.")
-    seeds = {result.row: result.experiment.seed for result in rows}
-    again = [result for result in other.rows("repeats") if result.experiment.seed != seeds.get(result.row)]
-    found = {_identity(entry): entry for entry in (rounded(result.table_row()) for result in [*rows, *again])}
     kept = {_identity(entry): entry for entry in measured.measured_entries(reference)}
-    split = _split(store, reference, alone=set(kept) <= set(found))
-    write_table(reference / "split.csv.gz", split)
-    _write_comparisons(store, rows, reference)
+    known = [Result.from_table_row(entry) for entry in kept.values() if not entry["repeat"]]
+    seeds = {(result.profile, result.row): result.experiment.seed for result in [*known, *rows]}
+    again = [result for result in repeated if result.experiment.seed != seeds.get((result.profile, result.row))]
+    found = {_identity(entry): entry for entry in (rounded(result.table_row()) for result in [*rows, *again])}
+    if rows:
+        write_table(reference / "split.csv.gz", _split(store, reference, alone=set(kept) <= set(found)))
+        _write_comparisons(store, rows, reference)
     for results, source in ((rows, store), (again, other)):
         for result in results:
             _write_result(result, source, reference)

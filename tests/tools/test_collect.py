@@ -70,6 +70,18 @@ def test_rows_that_the_run_lacks_stay_as_they_are_and_a_row_trained_anew_takes_i
     assert [(entry["experiment"], entry["seed"]) for entry in entries if entry["final"]] == [("03_baseline", 3)]
 
 
+def test_repeats_are_collected_where_the_run_itself_is_gone(reference: Path, tmp_path: Path):
+    before, split = measured_entries(reference), (reference / "split.csv.gz").read_bytes()
+    for seed in (0, 2):  # the row's own seed is no repeat of it
+        save_run(tmp_path / "elsewhere", "03_baseline", 8.0, Experiment(seed=seed), repeat=True)
+    collect(tmp_path / "none", tmp_path / "elsewhere", reference)
+    entries = measured_entries(reference)
+    assert entries[:-1] == before
+    assert (entries[-1]["experiment"], entries[-1]["seed"], entries[-1]["repeat"]) == ("03_baseline", 2, True)
+    assert (reference / "predictions" / "03_baseline-seed2.csv.gz").exists()
+    assert (reference / "split.csv.gz").read_bytes() == split
+
+
 def test_profiles_lie_beside_each_other(fake_run: Run, reference: Path, tmp_path: Path):
     cpu = [entry for entry in measured_entries(reference) if entry["profile"] == "cpu"]
     full = fake_run("full", "full")
