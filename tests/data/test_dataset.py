@@ -1,6 +1,7 @@
 """A dataset opened: what is found in it, the same from folder, archive or nested download, and never changed."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,19 @@ def test_the_same_faces_in_two_layouts_are_both_read_from_where_they_lie(faces_f
         assert opened.fingerprint == first.fingerprint
         for path in (*opened.faces["path"], *opened.quarantined["path"]):
             assert (source / path).exists() or (source / path).is_symlink()
+
+
+def test_a_folder_that_has_changed_is_read_anew(folder: Path, picture: Callable, tmp_path: Path):
+    found = [open_dataset(str(folder), tmp_path / "storage")]
+    more = folder / "30_1_2_20170109150557335.jpg.chip.jpg"
+    for content in (picture(2), picture(3)):
+        more.write_bytes(content)
+        found.append(open_dataset(str(folder), tmp_path / "storage"))
+    more.unlink()
+    found.append(open_dataset(str(folder), tmp_path / "storage"))
+    assert [len(opened.faces) for opened in found] == [1, 2, 2, 1]
+    assert len({opened.fingerprint for opened in found}) == 3
+    assert found[0].fingerprint == found[-1].fingerprint
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])

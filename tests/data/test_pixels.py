@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from utkface_mt.data.dataset import Dataset
-from utkface_mt.data.pixels import open_pixels, prepare_picture
+from utkface_mt.data.pixels import open_pixels, prepare_picture, read_picture
 from utkface_mt.util.errors import UserError
 
 
@@ -34,6 +34,9 @@ def test_pixels_are_made_once_and_in_the_order_of_the_faces(dataset: Dataset):
     assert pixels.shape == (12, 32, 32, 3)
     other = open_pixels(dataset, faces.iloc[::-1], 32)
     assert np.array_equal(pixels, other[::-1])
+    cut = open_pixels(dataset, faces, 32, 0.05)
+    third = read_picture(dataset.folder, faces["path"].iloc[3])
+    assert np.array_equal(cut[3], prepare_picture(third, 32, 0.05))
     with pytest.raises(ValueError, match="read-only"):
         pixels[0] = 0
 

@@ -25,8 +25,17 @@ def _table(count: int, seed: int) -> pd.DataFrame:
     return table.assign(cluster=cluster)
 
 
-@settings(max_examples=5)
-@given(st.integers(600, 1500), st.integers(0, 10_000))
+@settings(max_examples=8)
+@given(st.integers(200, 280), st.integers(0, 10_000))
+def test_few_faces_are_divided_in_sevenths(count: int, seed: int):
+    faces = _table(count, seed)
+    part = assign_parts(faces, seed)
+    assert (part.groupby(faces["cluster"]).nunique() == 1).all()
+    for name, sevenths in zip(PARTS, (4, 1, 1, 1), strict=True):
+        assert abs((part == name).mean() - sevenths / 7) < 0.04
+
+
+@pytest.mark.parametrize(("count", "seed"), [(1000, 0), (1400, 1)])
 def test_no_cluster_is_divided_and_strata_keep_their_shares(count: int, seed: int):
     faces = _table(count, seed)
     part = assign_parts(faces, seed)

@@ -7,6 +7,7 @@ import nbformat
 import pytest
 
 from utkface_mt.experiments.report import write_report
+from utkface_mt.experiments.results import SAMPLE_NOTE
 from utkface_mt.plots.evaluation import ladder_chart
 from utkface_mt.plots.style import use_style
 
@@ -16,7 +17,7 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBASc
 def test_a_report_without_rows_is_still_a_page(tmp_path: Path):
     page = write_report(tmp_path, "sample", ladder_chart).read_text()
     assert page.startswith("<!doctype html>")
-    assert "drawn sample faces" in page
+    assert SAMPLE_NOTE in page
 
 
 @pytest.mark.parametrize("profile", ["sample", "cpu"])
@@ -36,7 +37,7 @@ def test_rows_figures_captions_and_notebooks_are_on_the_page(profile: str, finis
     assert page.count("<figure") == 2  # the ladder, and the notebook's
     for expected in (PIXEL, caption, 'href="notebooks/01_eda.html"', "9.00", "6.00", "1. Faces"):
         assert expected in page
-    assert ("drawn sample faces" in page) is (profile == "sample")
+    assert (SAMPLE_NOTE in page) is (profile == "sample")
     assert ("published" in page) is (profile == "cpu")
     assert 'src="http' not in page
     assert (tmp_path / "notebooks" / "01_eda.html").exists()

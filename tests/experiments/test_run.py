@@ -43,14 +43,47 @@ def _assert_same(one: tuple[ResultStore, Result], two: tuple[ResultStore, Result
 
 
 @pytest.mark.slow
-def test_random_backbones_of_two_seeds_do_not_share_their_features(workspace: Workspace):
-    frozen = replace(workspace.start, weights="none", fine_tune=0.0)
-    one, other = (running._source(workspace, replace(frozen, seed=seed)) for seed in (0, 1))
+@pytest.mark.parametrize(
+    ("common", "changed"),
+    [({"weights": "none"}, {"seed": 1}), ({}, {"crop": 0.05}), ({}, {"image_size": 64})],
+    ids=["seed of a random backbone", "crop", "size"],
+)
+def test_what_features_depend_on_they_are_kept_by(common: dict, changed: dict, workspace: Workspace):
+    frozen = replace(workspace.start, fine_tune=0.0, **common)
+    one, other = (running._source(workspace, experiment) for experiment in (frozen, replace(frozen, **changed)))
     assert one.shape == other.shape
     assert not np.array_equal(one, other)
 
 
-def test_a_trial_is_kept_reads_no_test_face_and_differs_with_its_seed(workspace: Workspace, baseline: Result):
+@pytest.mark.parametrize(
+    ("common", "changed"),
+    [
+        ({}, {"optimizer": "adamw", "weight_decay": 0.5}),
+        ({}, {"scheduler": "cosine"}),
+        ({"learning_rate": 1.0, "epochs": 8, "patience": 4}, {"scheduler": "plateau"}),
+        ({}, {"sample_weights": "balanced"}),
+        ({}, {"gender_share": 0.2}),
+        ({}, {"dropout": 0.9}),
+        ({}, {"batch_size": 16}),
+        ({}, {"age_head": "distribution"}),
+        pytest.param({"epochs": 1}, {"augment": "standard"}, marks=pytest.mark.slow),
+        pytest.param({"epochs": 2, "augment": "standard"}, {"first_size": 32}, marks=pytest.mark.slow),
+    ],
+    ids=lambda changed: " ".join(changed),
+)
+def test_every_technique_reaches_the_training(
+    common: dict, changed: dict, workspace: Workspace, baseline: Result, tmp_path: Path
+):
+    losses = []
+    for number, fields in enumerate((common, common | changed)):
+        experiment = replace(baseline.experiment, **fields)
+        source = running._source(workspace, experiment)
+        _, history = running._fit(workspace, experiment, source, tmp_path / str(number), ())
+        losses.append([epoch["val_age_loss"] + epoch["val_gender_loss"] for epoch in history])
+    assert losses[0] != losses[1]
+
+
+def test_a_trial_is_kept_without_test_predictions_and_differs_with_its_seed(workspace: Workspace, baseline: Result):
     experiment = replace(baseline.experiment, seed=5, epochs=1)
     result = run(workspace, experiment)
     assert result.test == {}
@@ -93,6 +126,9 @@ def test_the_constant_row_answers_the_training_median_and_the_majority_gender(wo
     majority = int(train["gender"].mean() >= 0.5)
     assert result.test["age_mae"] == pytest.approx((test["age"] - train["age"].median()).abs().mean())
     assert result.test["gender_accuracy"] == pytest.approx((test["gender"] == majority).mean())
+    again = run_constant(workspace, repeat=True)
+    assert (again.repeat, again.final) == (True, False)
+    assert workspace.store.row("00_constant").test == result.test
 
 
 def test_another_run_of_the_same_seed_is_the_same_in_every_bit_and_raw_data_stay(
@@ -164,8 +200,9 @@ def test_logs_for_tensorboard_are_written_on_request_and_change_nothing(
         lambda run, start: result_key(run, replace(start, weights="none")),
         lambda run, start: result_key(replace(run, faces=run.faces.iloc[:-1]), start),
         lambda run, start: result_key(replace(run, faces=run.faces.assign(part="train")), start),
+        lambda run, start: result_key(replace(run, faces=run.faces.assign(sha256="0")), start),
     ],
-    ids=["configuration", "weights", "faces", "split"],
+    ids=["configuration", "name of the weights", "faces", "split", "pictures"],
 )
 def test_a_key_changes_with_whatever_decides_the_result(changed: Callable, workspace: Workspace):
     key, elsewhere = result_key(workspace, workspace.start), replace(workspace, folder=Path("elsewhere"))

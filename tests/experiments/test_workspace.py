@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from utkface_mt.config import Settings
@@ -47,6 +48,23 @@ def test_the_command_makes_the_run_again_and_names_no_folder(workspace: Workspac
     )
     command = replace(workspace, settings=settings).command
     assert command == "python -m utkface_mt run --profile cpu --data 'My UTKFace.zip' --epochs 3"
+
+
+def test_what_trains_and_what_decides_are_those_parts_of_the_split(workspace: Workspace):
+    data = workspace.training_data(np.zeros((len(workspace.faces), 1)))
+    assert set(workspace.faces["part"].iloc[data.train]) == {"train"}
+    assert set(workspace.faces["part"].iloc[data.validation]) == {"validation"}
+    assert (len(data.train), len(data.validation)) == (len(workspace.part("train")), len(workspace.part("validation")))
+    assert workspace.age_head(workspace.start).mean == pytest.approx(workspace.part("train")["age"].mean())
+
+
+def test_the_seed_is_that_of_training_and_a_limit_gets_a_split_of_its_own(workspace: Workspace):
+    other = open_workspace(replace(workspace.settings, seed=3))
+    assert other.start.seed == 3
+    assert other.faces["part"].equals(workspace.faces["part"])
+    few = open_workspace(replace(workspace.settings, limit=150))
+    assert len(few.faces) == 150
+    assert few.faces["part"].notna().all()
 
 
 def test_every_face_is_named_once_and_no_picture_stands_on_two_sides(workspace: Workspace):

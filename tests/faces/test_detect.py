@@ -61,7 +61,10 @@ def test_a_face_gives_the_same_age_whichever_way_up(astronaut: Image.Image, mode
 def test_the_astronaut_answers_as_in_the_first_version(astronaut: Image.Image, model: FaceModel):
     (face,) = find_faces(astronaut)
     assert face.box == (182, 64, 265, 171)
-    assert model.answers([face.crop])[0].age == pytest.approx(34.578, abs=0.01)
+    answer = model.answers([face.crop])[0]
+    assert answer.age == pytest.approx(34.578, abs=0.01)
+    assert (answer.age_low, answer.age_high) == pytest.approx((15.82, 51.51), abs=0.05)
+    assert answer.probability_female == pytest.approx(0.515, abs=0.005)
 
 
 def test_a_face_that_fills_its_photo_is_found_and_one_cut_off_by_the_edge_is_marked(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tools.bundle import bundle, save_halved
+from utkface_mt.evaluation.calibration import GenderCalibration
 from utkface_mt.faces.model import load_model
 from utkface_mt.util.backend import keras
 from utkface_mt.util.files import read_json
@@ -58,6 +59,8 @@ def test_a_bundled_row_answers_as_its_rounded_network_and_fits_plain_keras(
     described = read_json(tmp_path / "model" / "model.json")
     assert described["profile"] == "sample"
     assert described["faces"] == len(workspace.faces if all_faces else workspace.part("train"))
+    aside = workspace.store.predictions(result, "calibration")  # in half precision and back: about the same
+    assert described["calibration_slope"] == pytest.approx(GenderCalibration.fit(aside).slope, rel=1e-3)
     model, faces = load_model(tmp_path / "model"), workspace.part("test")
     pictures = [read_picture(workspace.dataset.folder, path) for path in faces["path"]]
     answers = model.predict(pictures)

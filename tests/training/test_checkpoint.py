@@ -21,13 +21,16 @@ def _assert_same(one: tuple, two: tuple) -> None:
     assert all(np.array_equal(first, second) for first, second in zip(one[1], two[1], strict=True))
 
 
-@pytest.mark.parametrize("scheduler", ["plateau", "cosine"])
-def test_a_stopped_run_ends_where_an_unbroken_one_does(scheduler: str, train: Callable, tmp_path: Path):
-    whole = train(tmp_path / "whole", scheduler=scheduler)
+@pytest.mark.parametrize(
+    "options", [{"scheduler": "plateau", "learning_rate": 1.0, "patience": 4, "epochs": 8}, {"scheduler": "cosine"}]
+)
+def test_a_stopped_run_ends_where_an_unbroken_one_does(options: dict, train: Callable, tmp_path: Path):
+    whole = train(tmp_path / "whole", **options)
+    assert whole[0][-1]["learning_rate"] < whole[0][0]["learning_rate"]  # the scheduler had something to do
     for epoch in (1, 3):
         with pytest.raises(KeyboardInterrupt):
-            train(tmp_path / "stopped", stop=epoch, scheduler=scheduler)
-    _assert_same(train(tmp_path / "stopped", scheduler=scheduler), whole)
+            train(tmp_path / "stopped", stop=epoch, **options)
+    _assert_same(train(tmp_path / "stopped", **options), whole)
 
 
 @pytest.mark.slow

@@ -40,12 +40,23 @@ def test_a_study_starts_from_the_default_and_its_best_trial_wins(tmp_path: Path)
 
     def objective(found: dict[str, Any], callbacks: list) -> list[dict]:
         calls.append(found)
-        return [{"val_loss": _loss(found)}]
+        assert [type(callback).__name__ for callback in callbacks] == ["KerasPruningCallback"]
+        return [{"loss": 0.0, "val_loss": _loss(found)}, {"loss": 0.0, "val_loss": _loss(found) + 1}]
 
     study = search(objective, _storage(tmp_path), trials=6)
     assert len(calls) == 6
     assert calls[0] == START
     assert best_parameters(study) == min(calls, key=_loss)
+    assert study.best_value == min(map(_loss, calls))
+
+
+def test_the_same_seed_draws_the_same_trials_and_another_differs(tmp_path: Path):
+    drawn = []
+    for number, seed in enumerate((0, 0, 1)):
+        (tmp_path / str(number)).mkdir()
+        study = search(lambda found, _: [{"val_loss": _loss(found)}], _storage(tmp_path / str(number)), 4, seed=seed)
+        drawn.append([trial.params for trial in study.trials])
+    assert drawn[0] == drawn[1] != drawn[2]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, UserError("Worker 1 was lost."), OSError("no room")])
