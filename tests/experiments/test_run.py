@@ -67,7 +67,9 @@ def test_what_features_depend_on_they_are_kept_by(common: dict, changed: dict, w
         ({}, {"batch_size": 16}),
         ({}, {"age_head": "distribution"}),
         pytest.param({"epochs": 1}, {"augment": "standard"}, marks=pytest.mark.slow),
-        pytest.param({"epochs": 2, "augment": "standard"}, {"first_size": 32}, marks=pytest.mark.slow),
+        pytest.param(
+            {"epochs": 2, "augment": "standard", "image_size": 64}, {"first_size": 32}, marks=pytest.mark.slow
+        ),
     ],
     ids=lambda changed: " ".join(changed),
 )
