@@ -312,9 +312,7 @@ def _add_predict(verbs: Any) -> None:
         "--aligned", action="store_true", help="the pictures are cut like UTKFace's crops: no face has to be found"
     )
     predict.add_argument("--csv", default="", metavar="FILE", help="write the table here as well, as the rows come")
-    predict.add_argument(
-        "--json", action="store_true", help="print a line of JSON for each face looked at, and no table"
-    )
+    predict.add_argument("--json", action="store_true", help="print a line of JSON for each face looked at, no table")
     predict.add_argument(
         "--details", action="store_true", help="add each face's box, the detector's confidence, and a note to the CSV"
     )
