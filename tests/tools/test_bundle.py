@@ -59,7 +59,7 @@ def test_a_bundled_row_answers_as_its_rounded_network_and_fits_plain_keras(
     described = read_json(tmp_path / "model" / "model.json")
     assert described["profile"] == "sample"
     assert described["faces"] == len(workspace.faces if all_faces else workspace.part("train"))
-    aside = workspace.store.predictions(result, "calibration")  # in half precision and back: about the same
+    aside = workspace.store.predictions(result, "calibration")  # of the row, and of no test face
     assert described["calibration_slope"] == pytest.approx(GenderCalibration.fit(aside).slope, rel=1e-3)
     model, faces = load_model(tmp_path / "model"), workspace.part("test")
     pictures = [read_picture(workspace.dataset.folder, path) for path in faces["path"]]
