@@ -17,7 +17,7 @@ from ..evaluation.metrics import intervals, score
 from ..util.errors import UserError
 from ..util.files import read_json, write_json, write_table, write_text
 
-SAMPLE_NOTE = "Profile sample, for drawn faces: these figures show that the code runs, they say nothing of UTKFace."
+SAMPLE_NOTE = "Profile sample, for drawn faces: its scores show that the code runs, they say nothing of UTKFace."
 FORMAT = 2  # of a store; the first had scores in the place of predictions
 ROW_FIELDS = ("row", "notebook", "title", "final", "repeat")
 SCORE_FIELDS = ("validation", "n_test", "test", "ci")
