@@ -4,9 +4,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,25 @@ def test_a_storage_that_cannot_be_opened_is_named_without_its_password():
         with pytest.raises(UserError, match="cannot be opened") as caught:
             open_storage(url)
         assert "secret" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
+@pytest.mark.parametrize("kind", ["sqlite:///{}.db", "journal:{}.log"])
+def test_workers_that_ask_at_the_same_time_are_given_different_trials(kind: str, tmp_path: Path):
+    storage = kind.format(tmp_path / "study")
+    study = open_study(storage, TRIALS, "fine_tune", START)
+    for dropout in np.linspace(0, 0.5, 23):
+        study.enqueue_trial(START | {"dropout": dropout})
+    together = threading.Barrier(4)
+
+    def ask_six_times(_: int) -> list[int]:
+        mine = open_study(storage, TRIALS, "fine_tune", START)
+        together.wait()
+        return [mine.ask().number for _ in range(6)]
+
+    with ThreadPoolExecutor(4) as workers:
+        asked = [number for numbers in workers.map(ask_six_times, range(4)) for number in numbers]
+    assert sorted(asked) == list(range(24))
 
 
 def _work(storage: str, log: Path, seconds: float) -> None:

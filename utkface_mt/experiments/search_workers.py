@@ -84,7 +84,6 @@ def _work(settings: Settings) -> None:
 
 
 def _report(study: optuna.Study, trial: FrozenTrial) -> None:
-    short = (f"{value:.3g}" if isinstance(value, float) else value for value in trial.params.values())
-    values = (f"{name} {value}" for name, value in zip(trial.params, short, strict=True))
+    values = (f"{name} {value:{'.3g' if isinstance(value, float) else ''}}" for name, value in trial.params.items())
     loss = f"validation loss {trial.value:.4f}; " if trial.value is not None else ""
     print(f"trial {trial.number}: {loss}{', '.join(values)} ({trial.state.name.lower()})", flush=True)

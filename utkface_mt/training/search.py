@@ -18,7 +18,7 @@ from typing import Any
 
 import optuna
 import psutil
-import sqlalchemy.exc
+import sqlalchemy
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
@@ -32,8 +32,6 @@ HEARTBEAT_SECONDS = 60
 GRACE_SECONDS = 300
 JOURNAL = "journal:"
 STARTING = datetime.timedelta(seconds=60)  # how long a trial may run before it says whose it is
-
-Objective = Callable[[dict[str, Any], list[keras.callbacks.Callback]], History]
 
 
 def suggest(trial: optuna.Trial) -> dict[str, Any]:
@@ -59,7 +57,7 @@ START = {  # the first trial: a plain fine-tune that is known to work, so that t
 
 
 def search(
-    objective: Objective,
+    objective: Callable[[dict[str, Any], list[keras.callbacks.Callback]], History],
     storage: str,
     trials: int,
     name: str = "fine_tune",
@@ -150,12 +148,15 @@ def open_storage(url: str) -> optuna.storages.BaseStorage:
             return JournalStorage(JournalFileBackend(str(path)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
-            return RDBStorage(
+            storage = RDBStorage(
                 url,
                 heartbeat_interval=HEARTBEAT_SECONDS,
                 grace_period=GRACE_SECONDS,
                 heartbeat_stale_trial_callback=lambda study, trial: study.enqueue_trial(trial.params),
             )
+        if storage.engine.name == "sqlite":  # it has no lock on a row, so that two workers could take the same trial
+            sqlalchemy.event.listen(storage.engine, "begin", lambda begun: begun.exec_driver_sql("BEGIN IMMEDIATE"))
+        return storage
     except (ValueError, OSError, ImportError, sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.OptunaError) as error:
         raise UserError(
             f"The study storage {url.split('@')[-1]!r} cannot be opened ({str(error).splitlines()[0]}). Give "
