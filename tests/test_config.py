@@ -79,7 +79,7 @@ def test_overrides_win_over_arguments_these_over_the_environment_and_this_over_t
     assert getattr(Settings.read({name: third}, **{name: second}), name) == third
 
 
-@pytest.mark.parametrize("value", ["", "0"])
+@pytest.mark.parametrize("value", ["", "0", "false", "No", "OFF"])
 def test_a_switch_is_off_where_the_environment_says_so(value: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv(ENVIRONMENT["tensorboard"], value)
     assert Settings.read().tensorboard is False

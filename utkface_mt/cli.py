@@ -311,12 +311,12 @@ def _add_predict(verbs: Any) -> None:
     predict.add_argument(
         "--aligned", action="store_true", help="the pictures are cut like UTKFace's crops: no face has to be found"
     )
-    predict.add_argument("--csv", default="", metavar="FILE", help="write the table here as well, as the rows come")
+    predict.add_argument("--csv", type=os.path.expanduser, metavar="FILE", help="write the table here, as rows come")
     predict.add_argument("--json", action="store_true", help="print a line of JSON for each face looked at, no table")
     predict.add_argument(
         "--details", action="store_true", help="add each face's box, the detector's confidence, and a note to the CSV"
     )
-    predict.add_argument("--annotate", default="", metavar="DIR", help="write copies with boxes and labels here")
+    predict.add_argument("--annotate", type=os.path.expanduser, metavar="DIR", help="write copies with boxes here")
     predict.add_argument(
         "--confidence", type=float, metavar="C", help="leave out faces less sure than this, 0 to 1; 0.8 by default"
     )
@@ -343,11 +343,12 @@ def _predict(options: argparse.Namespace) -> int:
         check_table(Path(options.csv), columns, options.force)
     skipped: list[Path] = []
     folder = Path(options.annotate) if options.annotate else None
-    files = list_photos(options.paths, folder, skipped)
+    files = list_photos(options.paths, skipped)
     copies = copy_places(files, list(map(Path, options.paths)), folder) if folder else {}
     confidence = CONFIDENCE if options.confidence is None else options.confidence
-    kept = [options.paths, options.aligned, confidence, options.annotate, file_digest(BUNDLED_MODEL / "model.json")]
-    table = GrowingTable(Path(options.csv), columns, kept, options.fresh) if options.csv else None
+    model = file_digest(BUNDLED_MODEL / "model.json")
+    kept = [*map(os.path.abspath, options.paths), options.aligned, confidence, options.annotate, model]
+    table = GrowingTable(Path(options.csv), columns, kept, [] if options.fresh else files) if options.csv else None
     rows = list(table.rows) if table else []
     done = {row["file"] for row in rows}
     left = [file for file in files if escaped(str(file)) not in done]
@@ -375,15 +376,15 @@ def _predict(options: argparse.Namespace) -> int:
         raise
     if not options.json:
         print(as_text(rows))
-    return _say_what_is_missing(rows, [file for file in skipped if file.resolve() != Path(options.csv).resolve()])
+    return _say_what_is_missing(rows, [one for one in skipped if one.resolve() != Path(options.csv or "").resolve()])
 
 
 def _check_predict(options: argparse.Namespace) -> None:
     """Refuses what could not end well, before hours of work and before anything is replaced."""
     if options.confidence is not None and not 0 <= options.confidence <= 1:
         raise UserError(f"--confidence {options.confidence:g}: it should lie between 0 and 1.")
-    if not all(options.paths):
-        raise UserError("One of the paths is empty. Give pictures, or folders of pictures.")
+    if "" in (*options.paths, options.csv, options.annotate):
+        raise UserError("One of the paths is empty. Give pictures, folders of pictures, and files to write.")
     if options.annotate and options.aligned:
         raise UserError("--annotate draws boxes around faces in photos; with --aligned a face fills its picture.")
     if options.annotate:

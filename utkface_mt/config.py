@@ -295,7 +295,7 @@ class Settings:
         values = {**given, **more}
         _check_names(cls, values, "There is no setting")
         told = {name: os.environ.get(variable, "") for name, variable in ENVIRONMENT.items()}
-        told["tensorboard"] = told["tensorboard"] not in ("", "0")
+        told["tensorboard"] = told["tensorboard"].lower() not in ("", "0", "false", "no", "off")
         return cls(**{**told, **values})
 
     @property

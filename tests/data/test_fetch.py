@@ -177,6 +177,23 @@ def test_a_name_that_is_file_and_folder_at_once_is_refused(kind: str, tmp_path: 
     _refused(_archive(tmp_path / f"both.{kind}", (NAME, picture()), (f"{NAME}/{NAME}", picture())), "damaged")
 
 
+def test_a_tar_with_a_zip_in_it_is_read_as_a_tar(tmp_path: Path, picture: Callable):
+    inner = _archive(tmp_path / "inner.zip", (NAME, picture(1)))
+    outer = _archive(tmp_path / "outer.tar", (GOOD, picture()), ("inner.zip", inner.read_bytes()))
+    assert [path.name for path in fetch(str(outer), tmp_path / "storage").rglob("*.jpg")] == [GOOD]
+
+
+def test_two_members_of_one_name_are_refused_and_a_folder_named_like_a_picture_is_not(
+    tmp_path: Path, picture: Callable
+):
+    archive = _archive(tmp_path / "twice.zip", (NAME, picture()))
+    with zipfile.ZipFile(archive, "a") as container, pytest.warns(UserWarning, match="Duplicate name"):
+        container.writestr(NAME, picture(1))
+    _refused(archive, "damaged or protected .*exists")
+    named = _archive(tmp_path / "named.zip", ("UTKFace.jpg/", b""), (f"UTKFace.jpg/{NAME}", picture()))
+    assert [path.name for path in fetch(str(named), tmp_path / "storage").rglob("*") if path.is_file()] == [NAME]
+
+
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
 def test_a_name_that_no_file_can_have_is_refused(kind: str, tmp_path: Path, picture: Callable):
     _refused(_archive(tmp_path / f"long.{kind}", ("9" * 300 + ".jpg", picture())), "a name that no file can have")

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from utkface_mt.data.dataset import Dataset
+from utkface_mt.data.index import _small_grey
 from utkface_mt.data.pixels import open_pixels, prepare_picture, read_picture
 from utkface_mt.util.errors import UserError
 
@@ -25,6 +26,19 @@ def test_padding_is_black_and_the_crop_stays_as_it_is():
 def test_cutting_the_padding_off_leaves_the_crop():
     crop = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
     assert np.abs(prepare_picture(Image.fromarray(crop), 200, 12 / 224).astype(int) - crop).max() <= 1
+
+
+def test_a_crop_of_16_bits_or_with_transparent_parts_is_seen_as_people_see_it(tmp_path: Path):
+    grey = np.random.default_rng(0).integers(0, 256, (200, 200), dtype=np.uint8)
+    deep = Image.fromarray(grey.astype(np.uint16) * 257)
+    deep.save(tmp_path / "deep.png")
+    expected = prepare_picture(Image.fromarray(grey), 128)
+    assert np.array_equal(prepare_picture(read_picture(tmp_path, "deep.png"), 128), expected)
+    assert np.array_equal(prepare_picture(deep, 128), expected)
+    glass = Image.new("RGBA", (200, 200), (0, 0, 0, 0))
+    glass.save(tmp_path / "glass.png")
+    assert np.asarray(read_picture(tmp_path, "glass.png")).min() == 255
+    assert _small_grey((tmp_path / "glass.png").read_bytes()).min() == 255
 
 
 def test_pixels_are_made_once_and_in_the_order_of_the_faces(dataset: Dataset):

@@ -72,3 +72,8 @@ def test_temperature_scaling_mends_overconfidence():
     assert calibration_error(mended, table["gender_true"].iloc[3000:]) < 0.03
     assert calibration_error(raw, table["gender_true"].iloc[3000:]) > 0.1
     assert ((raw >= 0.5) == (mended >= 0.5)).all()
+
+
+def test_labels_that_contradict_the_network_turn_no_answer_round():
+    table = pd.DataFrame({"gender_true": [0, 1] * 20, "probability_female": [0.95, 0.05] * 20})
+    assert GenderCalibration.fit(table).slope == 1

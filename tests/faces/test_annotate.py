@@ -28,6 +28,15 @@ def test_labels_stay_inside_the_picture():
     assert np.array_equal(np.asarray(nothing), np.asarray(photo))
 
 
+def test_copies_lie_below_their_folder_wherever_the_photos_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "here" / "deep").mkdir(parents=True)
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    files = [Path("deep/one.jpg"), Path("../there/two.jpg"), Path("../three.jpg")]
+    copies = copy_places(files, [Path("."), Path("../there"), Path("../three.jpg")], Path("out"))
+    assert [path.as_posix() for path in copies.values()] == ["out/deep/one.jpg", "out/two.jpg", "out/three.jpg"]
+
+
 def test_copies_never_replace_photos(tmp_path: Path):
     photo = Image.new("RGB", (300, 200), "white")
     (tmp_path / "album").mkdir()
@@ -47,6 +56,9 @@ def test_copies_never_replace_photos(tmp_path: Path):
     write_annotated(tmp_path / "told.jpg", [], out / "told.jpg")
     assert b"secret" not in (out / "told.jpg").read_bytes()
     assert copy_places(names, names, out) == copies  # of an earlier call, which was interrupted: none takes another's
+    photo.save(tmp_path / "grey.png", icc_profile=b"of a grey picture")
+    write_annotated(tmp_path / "grey.png", [], out / "grey.png")
+    assert "icc_profile" not in Image.open(out / "grey.png").info
     for folder in (tmp_path, tmp_path / "album"):  # its own place; that of another photo
         with pytest.raises(UserError, match="another folder"):
             copy_places([tmp_path / "photo.png"], [tmp_path], folder)

@@ -58,6 +58,13 @@ def test_a_face_gives_the_same_age_whichever_way_up(astronaut: Image.Image, mode
         assert model.answers([face.crop])[0].age == pytest.approx(34.58, abs=5)
 
 
+def test_no_face_is_given_of_which_the_detector_is_less_sure_than_asked(astronaut: Image.Image):
+    (face,) = find_faces(astronaut)
+    assert find_faces(astronaut, confidence=(1 + face.confidence) / 2) == []
+    deep = Image.fromarray(np.asarray(astronaut.convert("L"), np.uint16) * 257)
+    assert len(find_faces(deep)) == 1
+
+
 def test_the_astronaut_answers_as_in_the_first_version(astronaut: Image.Image, model: FaceModel):
     (face,) = find_faces(astronaut)
     assert face.box == (182, 64, 265, 171)

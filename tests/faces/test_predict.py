@@ -178,6 +178,8 @@ def test_an_interrupted_call_keeps_its_rows_and_the_same_command_goes_on(
     [
         (["--confidence", "2"], "--confidence 2: it should lie between 0 and 1"),
         (["--csv", "three.jpg"], "cannot take the place of a picture"),
+        (["--csv", ""], "One of the paths is empty"),
+        (["--annotate", ""], "One of the paths is empty"),
         (["--csv", "."], "cannot take the place of a folder"),
         (["--csv", "notes.txt"], "holds no such table"),
         (["--csv", "notes.txt/faces.csv"], "cannot be written"),

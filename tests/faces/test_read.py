@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from utkface_mt.drawn_faces.photo import drawn_photo
+from utkface_mt.faces.annotate import write_annotated
 from utkface_mt.faces.detect import find_faces
 from utkface_mt.faces.model import FaceModel
 from utkface_mt.faces.read import LONGEST_SIDE, list_photos, read_photo
@@ -183,5 +184,18 @@ def test_a_path_without_pictures_is_named(photos: Path, tmp_path: Path):
         list_photos(tmp_path / "nowhere")
     with pytest.raises(UserError, match="holds no picture"):
         list_photos(tmp_path)
-    with pytest.raises(UserError, match="holds no picture"):
-        list_photos(photos, leave_out=photos)
+    with pytest.raises(UserError, match="does not exist"):
+        list_photos("a" * 300 + ".jpg")
+
+
+def test_annotated_copies_are_left_out_wherever_they_lie_and_photos_beside_them_are_not(tmp_path: Path):
+    photo, copy = tmp_path / "photo.jpg", tmp_path / "copies" / "photo.jpg"
+    Image.new("RGB", (60, 60)).save(photo)
+    write_annotated(photo, [], copy)
+    with pytest.raises(UserError, match="holds no picture, annotated copies left out"):
+        list_photos(copy.parent)
+    Image.new("RGB", (60, 60)).save(copy.with_name("another.png"))
+    os.mkfifo(copy.with_name("pipe.jpg"))
+    found = [path.relative_to(tmp_path).as_posix() for path in list_photos(tmp_path)]
+    assert found == ["copies/another.png", "copies/pipe.jpg", "photo.jpg"]
+    assert list_photos(copy) == [copy]  # asked for by itself

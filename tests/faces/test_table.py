@@ -2,6 +2,7 @@
 
 import csv
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -16,36 +17,70 @@ def _row(file: str, face: int = 1) -> dict:
     return {"file": file, "face": face, "age": 30.25, "note": "not a column"}
 
 
-def test_a_table_appears_when_it_is_whole_and_goes_on_with_what_was_finished(tmp_path: Path):
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Three files in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in "abc":
+        Path(f"{name}.jpg").touch()
+    return [Path(f"{name}.jpg") for name in "abc"]
+
+
+def test_a_table_appears_when_it_is_whole_and_goes_on_with_what_was_finished(files: list[Path], tmp_path: Path):
     target = tmp_path / "faces.csv"
-    table = GrowingTable(target, COLUMNS, [])
+    table = GrowingTable(target, COLUMNS, [], files)
     table.add([_row("a.jpg", 1), _row("a.jpg", 2)])
     table.add([_row("b.jpg")])
     table.stream.write("c.jp")  # cut off
     table.stream.flush()
     assert not target.exists()
-    again = GrowingTable(target, COLUMNS, [])
+    again = GrowingTable(target, COLUMNS, [], files)
     assert [(row["file"], row["face"], row["age"]) for row in again.rows] == [
         ("a.jpg", "1", "30.25"),
         ("a.jpg", "2", "30.25"),
         ("b.jpg", "1", "30.25"),
     ]
-    assert GrowingTable(target, COLUMNS, ["other options"]).rows == []
+    assert GrowingTable(target, COLUMNS, ["other options"], files).rows == []
     again.add([_row("c.jpg")])
     again.close()
     assert target.read_text().splitlines() == [
         "file,face,age", "a.jpg,1,30.25", "a.jpg,2,30.25", "b.jpg,1,30.25", "c.jpg,1,30.25"
     ]  # fmt: skip
     assert not again.part.exists()
-    table = GrowingTable(target, COLUMNS, [])
+    table = GrowingTable(target, COLUMNS, [], files)
     table.add([_row("a.jpg")])
     table.add([_row("b.jpg")])
-    assert GrowingTable(target, COLUMNS, [], fresh=True).rows == []
+    assert GrowingTable(target, COLUMNS, [], []).rows == []
+
+
+def test_files_that_changed_or_went_or_were_cut_off_are_looked_at_again(files: list[Path]):
+    table = GrowingTable(Path("faces.csv"), COLUMNS, [], files)
+    for name in ("a.jpg", "b.jpg", "b.jpg", "c.jpg", "c.jpg"):
+        table.add([_row(name)])
+    table.stream.write("c.")  # cut off within a name
+    table.stream.flush()
+    time.sleep(0.01)
+    Path("a.jpg").write_text("another picture")
+    kept = GrowingTable(Path("faces.csv"), COLUMNS, [], files).rows
+    assert [row["file"] for row in kept] == ["b.jpg", "b.jpg"]
+    Path("b.jpg").unlink()
+    assert GrowingTable(Path("faces.csv"), COLUMNS, [], files).rows == []
+
+
+def test_two_calls_with_one_table_do_not_lose_rows_in_silence(files: list[Path]):
+    first = GrowingTable(Path("faces.csv"), COLUMNS, [], files)
+    second = GrowingTable(Path("faces.csv"), COLUMNS, [], files)
+    for table in (first, second):
+        table.add([_row("a.jpg")])
+    with pytest.raises(UserError, match="at the same time"):
+        first.close()
+    second.close()
+    assert Path("faces.csv").read_text().splitlines() == ["file,face,age", "a.jpg,1,30.25"]
 
 
 def test_every_file_name_can_be_written_and_read_back(tmp_path: Path):
     names = [os.fsdecode(b"caf\xe9.jpg"), 'quote".jpg', "comma,.jpg", "new\nline.jpg", "雪.jpg", "=1+1.jpg"]
-    table = GrowingTable(tmp_path / "faces.csv", COLUMNS, [])
+    table = GrowingTable(tmp_path / "faces.csv", COLUMNS, [], [])
     for name in names:
         table.add([_row(name)])
     table.close()
@@ -56,7 +91,8 @@ def test_every_file_name_can_be_written_and_read_back(tmp_path: Path):
 
 
 def test_a_table_takes_nobodys_place(tmp_path: Path):
-    for place, said in (("photo.jpg", "picture"), (".", "folder")):
+    os.mkfifo(tmp_path / "pipe")
+    for place, said in (("photo.jpg", "picture"), (".", "folder"), ("pipe", "folder, pipe")):
         with pytest.raises(UserError, match=f"take the place of a {said}"):
             check_table(tmp_path / place, COLUMNS)
     foreign = tmp_path / "addresses.csv"

@@ -245,7 +245,7 @@ def test_a_cluster_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, work
 def test_a_chief_comes_before_the_workers(monkeypatch: pytest.MonkeyPatch):
     jobs = {"chief": ["a:1"], "worker": ["b:2", "c:3"]}
     monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": jobs, "task": {"type": "worker", "index": 1}}))
-    assert read_cluster() == Cluster(("a:1", "b:2", "c:3"), 2, chiefs=1)
+    assert read_cluster() == Cluster(("a:1", "b:2", "c:3"), 2)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def fetch(source: str, storage: Path) -> Path:
         return path
     if not path.exists():
         raise UserError(f"There is no dataset at {path}. Give a folder, a .zip, a .tar.gz, or 'kaggle', or 'sample'.")
-    for is_kind, members in ((zipfile.is_zipfile, _zip_members), (tarfile.is_tarfile, _tar_members)):
+    for is_kind, members in ((tarfile.is_tarfile, _tar_members), (zipfile.is_zipfile, _zip_members)):
         try:
             fits = is_kind(path)
         except (*DAMAGED, PermissionError) as error:
@@ -112,7 +112,7 @@ def _write_members(archive: Path, folder: Path, members: Callable) -> None:
             )
         destination = folder / _safe(name, archive)
         destination.parent.mkdir(parents=True, exist_ok=True)
-        with destination.open("wb") as output:
+        with destination.open("xb") as output:
             shutil.copyfileobj(stream, output)  # both readers give no more bytes than a member declares
     if not any(folder.iterdir()):
         raise UserError(f"{archive} holds no .jpg or .png picture.")
@@ -132,7 +132,7 @@ def _zip_members(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
     with zipfile.ZipFile(archive) as container:
         if len(container.infolist()) > MOST_MEMBERS:
             raise UserError(TOO_MANY.format(archive, MOST_MEMBERS))
-        for info in (info for info in container.infolist() if _is_picture(info.filename)):
+        for info in (info for info in container.infolist() if _is_picture(info.filename) and not info.is_dir()):
             if stat.S_ISLNK(info.external_attr >> 16):
                 raise UserError(f"{archive}: {info.filename} is a link; the archive is not used.")
             if info.file_size > MOST_RATIO * max(info.compress_size, 1):

@@ -17,7 +17,7 @@ from ..util.errors import UserError
 from ..util.files import read_whole
 from .fetch import PICTURE_SUFFIXES
 from .labels import parse_name
-from .pixels import CROP_SIZE
+from .pixels import CROP_SIZE, in_rgb
 
 LARGEST_FILE = 20_000_000  # bytes; a crop has some 10,000
 GREY_SIZE = 32  # pixels: side of the small grey picture that near-duplicates are compared by
@@ -104,5 +104,5 @@ def _small_grey(data: bytes) -> np.ndarray:
     if picture.size != (CROP_SIZE, CROP_SIZE):
         size = f"{picture.width} x {picture.height}"
         raise ValueError(f"the picture is {size} pixels instead of {CROP_SIZE} x {CROP_SIZE}")
-    grey = ImageOps.exif_transpose(picture).convert("L")
+    grey = in_rgb(ImageOps.exif_transpose(picture)).convert("L")
     return np.asarray(grey.resize((GREY_SIZE, GREY_SIZE), Image.Resampling.BOX))

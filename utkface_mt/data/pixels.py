@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageFilter, ImageOps
 
 from ..util.errors import UserError
 from ..util.files import digest, replacing
@@ -27,13 +27,41 @@ CROP_SIZE = 200  # pixels: UTKFace's aligned and cropped faces
 PADDED_SIZE = 224  # pixels: the crops are padded with black from 200, as published
 
 
+def in_rgb(picture: Image.Image) -> Image.Image:
+    """RGB of 8 bits, transparent parts laid over white, and more than 8 bits scaled from their whole range.
+
+    16 bits reach to 65,535. Of 32 bits and of fractions nobody says how far they reach: to the first of 1, 255 and
+    65,535 that is not exceeded, else to the largest value.
+    """
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+        tags, values = getattr(picture, "tag_v2", {}), np.asarray(picture)
+        if picture.mode == "I" and tags.get(ExifTags.Base.SampleFormat, (1,))[0] == 1:
+            values = values.view(np.uint32)  # Pillow knows no 32 bits without a sign
+        values = np.nan_to_num(values.astype(np.float32), posinf=0, neginf=0)
+        highest, reach = float(values.max(initial=0)), 65_535.0
+        if picture.mode in ("I", "F"):
+            reach = next((end for end in (1.0, 255.0, 65_535.0) if highest <= end), highest)
+        elif bits := tags.get(ExifTags.Base.BitsPerSample):
+            reach = 2.0 ** bits[0] - 1
+        values = values.clip(0, reach) * (255 / reach)
+        if tags.get(ExifTags.Base.PhotometricInterpretation) == 0:  # nought is white
+            values = 255 - values
+        return Image.fromarray((values + 0.5).astype(np.uint8)).convert("RGB")
+    if picture.has_transparency_data:
+        layers = picture.convert("LA" if picture.mode == "La" else "RGBA").convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert("RGB")
+    if picture.mode == "1":
+        picture = picture.convert("L").filter(ImageFilter.GaussianBlur(1))  # tones again, which the dots stand for
+    return picture.convert("RGB")
+
+
 def prepare_picture(picture: Image.Image, size: int, crop: float = 0.0) -> np.ndarray:
     """Pads a 200 x 200 crop, in any colour mode, with black to 224 x 224, cuts a margin off, and resizes the rest.
 
     `crop` is the share of the padded side that is cut off at each edge; the padding itself is a share of 0.054. The
     result is uint8 `[size, size, 3]`.
     """
-    padded = ImageOps.expand(picture.convert("RGB"), (PADDED_SIZE - CROP_SIZE) // 2)
+    padded = ImageOps.expand(in_rgb(picture), (PADDED_SIZE - CROP_SIZE) // 2)
     if size != PADDED_SIZE or crop:
         low, high = crop * PADDED_SIZE, (1 - crop) * PADDED_SIZE
         padded = padded.resize((size, size), Image.Resampling.BILINEAR, box=(low, low, high, high))
@@ -43,7 +71,7 @@ def prepare_picture(picture: Image.Image, size: int, crop: float = 0.0) -> np.nd
 def read_picture(folder: Path, path: str) -> Image.Image:
     """Reads one usable face as an RGB picture of 200 x 200 pixels."""
     with Image.open(folder / path) as picture:
-        return ImageOps.exif_transpose(picture).convert("RGB")  # turned as its EXIF orientation says
+        return in_rgb(ImageOps.exif_transpose(picture))  # turned as its EXIF orientation says
 
 
 def open_pixels(dataset: Dataset, faces: pd.DataFrame, size: int, crop: float = 0.0) -> np.ndarray:

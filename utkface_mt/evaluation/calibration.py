@@ -96,7 +96,7 @@ class GenderCalibration:
 
     @classmethod
     def fit(cls, calibration: pd.DataFrame) -> GenderCalibration:
-        """Fits the number on the calibration faces; it stays one if they are of one gender."""
+        """Fits the number on the calibration faces; one if they are of one gender or contradict the network."""
         from sklearn.linear_model import LogisticRegression
 
         truth = calibration["gender_true"]
@@ -104,7 +104,7 @@ class GenderCalibration:
             return cls(1.0)
         odds = _log_odds(calibration["probability_female"].to_numpy())[:, None]
         model = LogisticRegression(C=10.0, fit_intercept=False).fit(odds, truth)
-        return cls(float(model.coef_[0, 0]))
+        return cls(slope if (slope := float(model.coef_[0, 0])) > 0 else 1.0)
 
     def probability(self, predicted: np.ndarray | pd.Series) -> np.ndarray | pd.Series:
         """Calibrated probabilities of code 1, of the kind of what was given."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,13 +11,12 @@ from PIL import ExifTags, Image, ImageDraw, ImageFont
 
 from ..util.errors import UserError
 from ..util.files import replacing
-from .read import open_photo
+from .read import COPY, is_copy, open_photo
 
 if TYPE_CHECKING:
     import pandas as pd
 
 KEPT_SUFFIXES = (".jpg", ".jpeg", ".png")
-PROGRAM = "utkface_mt annotated copy"
 INK, PAPER = "#ffffff", "#1f3a5f"
 
 
@@ -61,16 +61,17 @@ def copy_places(files: list[Path], paths: list[Path], folder: Path) -> dict[Path
     Raises:
         UserError: if a copy would take the place of a picture that no earlier call of this wrote.
     """
+    roots = [Path(os.path.abspath(path)) for path in paths if path.is_dir()]
     places: dict[Path, Path] = {}  # of each copy, its photo
     for file in files:
-        root = next((path for path in paths if path.is_dir() and file.is_relative_to(path)), file.parent)
-        place = folder / file.relative_to(root)
+        here = Path(os.path.abspath(file))
+        place = folder / here.relative_to(next((root for root in roots if root in here.parents), here.parent))
         first = target = place if place.suffix.lower() in KEPT_SUFFIXES else place.with_name(f"{place.name}.png")
         number = 1
         while target in places:
             number += 1
             target = first.with_stem(f"{first.stem}-{number}")
-        if target.exists() and not _is_copy(target):
+        if target.exists() and not is_copy(target):
             raise UserError(f"{target} would be replaced by a copy of {file}. Give --annotate another folder.")
         places[target] = file
     return {file: target for target, file in places.items()}
@@ -83,15 +84,7 @@ def write_annotated(file: Path, rows: list[Mapping[str, Any]], target: Path) -> 
     except ValueError:
         return
     mark = Image.Exif()
-    mark[ExifTags.Base.Software] = PROGRAM  # what tells copies from photos
+    mark[ExifTags.Base.Software] = COPY  # what tells copies from photos
     with replacing(target) as temporary:
         drawn = annotate(photo, rows, photo.width / photo.info["full_size"][0])
-        drawn.save(temporary, quality=92, exif=mark, comment=b"")  # of the photo's own notes none goes along
-
-
-def _is_copy(path: Path) -> bool:
-    try:
-        with Image.open(path) as picture:
-            return picture.getexif().get(ExifTags.Base.Software) == PROGRAM
-    except OSError:
-        return False
+        drawn.save(temporary, quality=92, exif=mark, comment=b"", icc_profile=None)  # none of the photo's own notes

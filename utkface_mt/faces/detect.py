@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from ..config import REFERENCE
-from ..data.pixels import CROP_SIZE
+from ..data.pixels import CROP_SIZE, in_rgb
 from ..util.backend import tf
 from ..util.errors import UserError
 from ..util.files import read_json
@@ -30,7 +30,7 @@ SURE, SURE_OF_TURNED = 1.0, 3.0  # log-odds that a second look should give
 PART = 128  # patches that a network of the detector sees at a time
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Face:
     """A face in a photo.
 
@@ -65,7 +65,7 @@ def find_faces(photo: Image.Image, confidence: float = CONFIDENCE, at_least: int
     if not isinstance(photo, Image.Image):
         kind = type(photo).__name__
         raise UserError(f"A photo should be a PIL picture, as read_photo gives it, and not of type {kind}.")
-    photo = photo.convert("RGB")
+    photo = in_rgb(photo)
     pixel = max(1.0, max(photo.size) / DETECTION_SIDE)  # of what the detector sees
     faces = []
     for box, marks, *rest in locate(photo, confidence):
@@ -93,7 +93,7 @@ def locate(photo: Image.Image, confidence: float = CONFIDENCE) -> list[tuple[tup
     most = max(set(turns), key=turns.count, default=0) // 90
     for quarters in (most,) if most else () if found else (1, 3, 2):
         turned = seen.rotate(90 * quarters, expand=True)
-        again = _detect(turned, confidence if most else CONFIDENCE_TURNED, SURE_OF_TURNED)
+        again = _detect(turned, confidence if most else max(confidence, CONFIDENCE_TURNED), SURE_OF_TURNED)
         if again:
             found = [_turn_back(face, quarters, seen.size) for face in again]
             break

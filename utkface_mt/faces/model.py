@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from ..data.labels import GENDERS, OLDEST, YOUNGEST
-from ..data.pixels import CROP_SIZE, prepare_picture, read_picture
+from ..data.pixels import CROP_SIZE, in_rgb, prepare_picture, read_picture
 from ..evaluation.calibration import FaceInterval, GenderCalibration
 from ..model.age import AgeHead
 from ..model.folding import freeze_statistics
@@ -127,7 +127,7 @@ class FaceModel:
         if picture.width != picture.height:
             raise UserError(NOT_SQUARE.format(*picture.size))
         if picture.width != CROP_SIZE:
-            picture = picture.convert("RGB").resize((CROP_SIZE, CROP_SIZE), Image.Resampling.LANCZOS)
+            picture = in_rgb(picture).resize((CROP_SIZE, CROP_SIZE), Image.Resampling.LANCZOS)
         return prepare_picture(picture, self.image_size, self.crop)
 
     def _outputs(self, pixels: np.ndarray) -> dict[str, np.ndarray]:

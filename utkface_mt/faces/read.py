@@ -7,28 +7,27 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-from PIL import ExifTags, Image, ImageFilter, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
+from ..data.pixels import in_rgb
 from ..util.errors import UserError
 from ..util.files import read_whole
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif")
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM", "JPEG2000")  # others can run programs
 HEIF_BRANDS = (b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1")  # what stands in such a file's first bytes
+COPY = "utkface_mt annotated copy"  # the mark of what `annotate` wrote, in EXIF
+BROKEN = (ValueError, OSError, SyntaxError, Image.DecompressionBombError)  # what opening a broken picture raises
 LONGEST_SIDE = 4096  # pixels: larger pictures are made smaller, which costs no face that could be found
 LARGEST_FILE = 200_000_000  # bytes
 LIGHT_MODES, MOST_PIXELS = ("1", "L", "RGB", "YCbCr"), 80_000_000  # of other modes, which take 1.5 GB at so many
 
 
-def list_photos(
-    paths: str | Path | Iterable[str | Path], leave_out: Path | None = None, skipped: list[Path] | None = None
-) -> list[Path]:
+def list_photos(paths: str | Path | Iterable[str | Path], skipped: list[Path] | None = None) -> list[Path]:
     """The pictures that paths stand for, each once: a file of any name for itself, a folder for all below it, sorted.
 
     Args:
-        paths: one or several. Links are followed, each folder once; hidden files are left out.
-        leave_out: a folder below which nothing is taken.
+        paths: one or several. Links are followed, each folder once; hidden files and annotated copies are left out.
         skipped: gets files that are no pictures, neither by name nor by content, and folders that cannot be read.
 
     Raises:
@@ -36,37 +35,47 @@ def list_photos(
     """
     found: dict[Path, Path] = {}
     for path in map(Path, [paths] if isinstance(paths, str | Path) else paths):
-        if not path.exists():
+        if not os.path.exists(path):  # which a name that no file can have does not break
             raise UserError(f"{path} does not exist. Give pictures, or folders of pictures.")
-        for file in _below(path, leave_out, [] if skipped is None else skipped) if path.is_dir() else [path]:
+        for file in _below(path, [] if skipped is None else skipped) if path.is_dir() else [path]:
             found.setdefault(file.resolve(), file)
     return list(found.values())
 
 
-def _below(path: Path, leave_out: Path | None, skipped: list[Path]) -> list[Path]:
+def _below(path: Path, skipped: list[Path]) -> list[Path]:
     files, seen = [], set()
     for parent, folders, names in os.walk(
         path, followlinks=True, onerror=lambda error: skipped.append(Path(error.filename))
     ):
         real = Path(parent).resolve()
-        if real in seen or (leave_out and real.is_relative_to(leave_out.resolve())):
+        if real in seen:
             folders.clear()
             continue
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         files += [Path(parent, name) for name in names if not name.startswith(".")]
     found = {file for file in files if file.name.lower().endswith(SUFFIXES) or _is_picture(file)}
-    if not found:
-        raise UserError(f"{path} holds no picture. Give pictures, or folders of pictures.")
     skipped += sorted(set(files) - found)
+    found = {file for file in found if not (file.is_file() and is_copy(file))}
+    if not found:
+        raise UserError(f"{path} holds no picture, annotated copies left out. Give pictures, or folders of pictures.")
     return sorted(found)
+
+
+def is_copy(file: Path) -> bool:
+    """Whether a picture is a copy that `annotate` wrote."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(file, formats=("JPEG", "PNG")) as picture:
+            return picture.getexif().get(ExifTags.Base.Software) == COPY
+    except BROKEN:
+        return False
 
 
 def _is_picture(file: Path) -> bool:
     try:
         with warnings.catch_warnings(action="ignore"), _opened(file):
             return True
-    except (ValueError, OSError, SyntaxError, Image.DecompressionBombError):
+    except BROKEN:
         return False
 
 
@@ -98,7 +107,7 @@ def open_photo(path: Path) -> Image.Image:
             wide = opened.width > opened.height
             ImageOps.exif_transpose(opened, in_place=True)
             full = full if wide == (opened.width > opened.height) else full[::-1]
-            picture = _in_rgb(opened)
+            picture = in_rgb(opened)
             picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
             picture.info |= {"full_size": full, "few_colours": opened.mode in ("1", "P")}
             return picture
@@ -125,31 +134,3 @@ def _opened(path: Path) -> Image.Image:
             raise ValueError("HEIC needs one more package: pip install pillow-heif") from None
         pillow_heif.register_heif_opener()
     return Image.open(io.BytesIO(data), formats=("HEIF",) if heif else FORMATS)
-
-
-def _in_rgb(picture: Image.Image) -> Image.Image:
-    """RGB of 8 bits, transparent parts laid over white, and more than 8 bits scaled from their whole range.
-
-    16 bits reach to 65,535. Of 32 bits and of fractions nobody says how far they reach: to the first of 1, 255 and
-    65,535 that is not exceeded, else to the largest value.
-    """
-    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
-        tags, values = getattr(picture, "tag_v2", {}), np.asarray(picture)
-        if picture.mode == "I" and tags.get(ExifTags.Base.SampleFormat, (1,))[0] == 1:
-            values = values.view(np.uint32)  # Pillow knows no 32 bits without a sign
-        values = np.nan_to_num(values.astype(np.float32), posinf=0, neginf=0)
-        highest, reach = float(values.max(initial=0)), 65_535.0
-        if picture.mode in ("I", "F"):
-            reach = next((end for end in (1.0, 255.0, 65_535.0) if highest <= end), highest)
-        elif bits := tags.get(ExifTags.Base.BitsPerSample):
-            reach = 2.0 ** bits[0] - 1
-        values = values.clip(0, reach) * (255 / reach)
-        if tags.get(ExifTags.Base.PhotometricInterpretation) == 0:  # nought is white
-            values = 255 - values
-        return Image.fromarray((values + 0.5).astype(np.uint8)).convert("RGB")
-    if picture.has_transparency_data:
-        layers = picture.convert("LA" if picture.mode == "La" else "RGBA").convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert("RGB")
-    if picture.mode == "1":
-        picture = picture.convert("L").filter(ImageFilter.GaussianBlur(1))  # tones again, which the dots stand for
-    return picture.convert("RGB")

@@ -21,10 +21,11 @@ def escaped(text: str) -> str:
 def check_table(target: Path, columns: list[str], force: bool = False) -> None:
     """Refuses a place for a table, before hours of work, and before anything is replaced.
 
-    A folder, a picture, what cannot be written, or, without `force`, what holds something else is a `UserError`.
+    A folder, pipe or picture, what cannot be written, or, without `force`, what holds something else is a `UserError`.
     """
-    if target.is_dir() or target.suffix.lower() in SUFFIXES:
-        kind = "folder" if target.is_dir() else "picture"
+    other = target.exists() and not target.is_file()
+    if other or target.suffix.lower() in SUFFIXES:
+        kind = "folder, pipe or device" if other else "picture"
         raise UserError(f"--csv {target}: a table cannot take the place of a {kind}.")
     check_writable(target)
     if target.exists() and not force:
@@ -41,14 +42,14 @@ class GrowingTable:
         part: where rows are kept.
     """
 
-    def __init__(self, target: Path, columns: list[str], options: list[Any], fresh: bool = False) -> None:
+    def __init__(self, target: Path, columns: list[str], options: list[Any], files: list[Path]) -> None:
         """Opens the table at a place that `check_table` accepted; the rows to come may have more columns.
 
-        What was kept is found again for the same `options`, on which rows depend, unless it starts `fresh`.
+        What was kept for the same `options` is found again, of those `files` that have not changed since.
         """
         self.target, self.columns = target, columns
         self.part = target.with_name(f"{target.stem}.part-{digest([columns, *options])[:8]}.csv")
-        self.rows = [] if fresh else self._finished()
+        self.rows = self._finished(files) if self.part.exists() else []
         with replacing(self.part) as temporary, temporary.open("w", **_AS_TEXT) as stream:
             writer = csv.DictWriter(stream, columns)
             writer.writeheader()
@@ -63,16 +64,18 @@ class GrowingTable:
     def close(self) -> None:
         """Puts the whole table in its place."""
         os.fsync(self.stream.fileno())
+        if not self.part.exists() or not os.path.samestat(os.fstat(self.stream.fileno()), self.part.stat()):
+            raise UserError(f"Another call writes {self.target} at the same time. Wait for it, or give another file.")
         self.stream.close()
         os.replace(self.part, self.target)
 
-    def _finished(self) -> list[dict[str, str]]:
-        """The rows of all files but the last, which may be cut off."""
-        if not self.part.exists():
-            return []
+    def _finished(self, files: list[Path]) -> list[dict[str, str]]:
+        """The rows of files not changed since, but for the last one's, whose name too may be cut off."""
+        kept = self.part.stat().st_mtime
+        same = {escaped(str(file)) for file in files if file.exists() and file.stat().st_ctime <= kept}
         with self.part.open("r", **_AS_TEXT) as stream:
             rows = list(csv.DictReader(stream))
-        return [row for row in rows if row["file"] != rows[-1]["file"]]
+        return [row for row in rows if row["file"] in same and not row["file"].startswith(rows[-1]["file"])]
 
 
 def as_text(rows: list[dict[str, Any]]) -> str:

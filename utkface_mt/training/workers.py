@@ -38,7 +38,6 @@ class Cluster:
 
     addresses: tuple[str, ...]
     rank: int
-    chiefs: int = 0  # how many of them, the first ones, TensorFlow knows by this name
 
     def name(self, rank: int) -> str:
         """A worker in words."""
@@ -61,9 +60,8 @@ def read_cluster() -> Cluster:
     told = os.environ.get(VARIABLE, "")
     try:
         jobs, task = (json.loads(told)[name] for name in ("cluster", "task"))
-        chiefs = jobs.get("chief", [])
-        addresses = (*chiefs, *jobs.get("worker", []))
-        rank = int(task["index"]) + (len(chiefs) if task["type"] == "worker" else 0)
+        addresses = (*jobs.get("chief", []), *jobs.get("worker", []))
+        rank = int(task["index"]) + (len(jobs.get("chief", [])) if task["type"] == "worker" else 0)
         ports = [int(address.rpartition(":")[2]) for address in addresses]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
@@ -74,7 +72,7 @@ def read_cluster() -> Cluster:
         raise UserError(f"workers={','.join(addresses)!r} should be two or more different addresses HOST:PORT.")
     if not 0 <= rank < len(addresses):
         raise UserError(f"rank={rank} is none of the {len(ports)} workers; the ranks go from 0 to {len(ports) - 1}.")
-    return Cluster(addresses, rank, len(chiefs))
+    return Cluster(addresses, rank)
 
 
 def sharing() -> Cluster | None:
@@ -91,10 +89,11 @@ def join_workers() -> tf.distribute.Strategy:
         UserError: if the port is taken, a worker does not come, or TensorFlow has worked already.
     """
     cluster = read_cluster()
+    name_workers(",".join(cluster.addresses), cluster.rank)  # so that TensorFlow too counts a chief as worker 0
     if len(tf.config.list_physical_devices("GPU")) > 1:
         raise UserError("A worker has one GPU: start one for each of them, with CUDA_VISIBLE_DEVICES=0, 1, ...")
-    port = _place(cluster, cluster.rank)[1]
-    listening = _opened(socket.create_server, ("", port), PORT_SECONDS)
+    port = cluster.addresses[cluster.rank].rpartition(":")[2]
+    listening = _opened(socket.create_server, f":{port}", PORT_SECONDS)
     if not listening:
         raise UserError(
             f"Port {port}, that of {cluster.name(cluster.rank)}, is taken on this machine: stop who listens there, "
@@ -117,7 +116,7 @@ def _meet(cluster: Cluster, listening: socket.socket) -> None:
     """Waits until all workers are there, the first one calling on the others: TensorFlow would wait without end."""
     call_on = functools.partial(socket.create_connection, timeout=5)  # a machine that drops it would be waited for long
     late = [] if cluster.rank else range(1, len(cluster.addresses))
-    late = [rank for rank in late if not _opened(call_on, _place(cluster, rank), JOIN_SECONDS)]
+    late = [rank for rank in late if not _opened(call_on, cluster.addresses[rank], JOIN_SECONDS)]
     if cluster.rank:
         listening.settimeout(JOIN_SECONDS)
         try:
@@ -129,17 +128,12 @@ def _meet(cluster: Cluster, listening: socket.socket) -> None:
         raise UserError(f"{names} did not come within {JOIN_SECONDS:.0f} s: started, and the port open?")
 
 
-def _place(cluster: Cluster, rank: int) -> tuple[str, int]:
-    host, _, port = cluster.addresses[rank].rpartition(":")
-    return host, int(port)
-
-
-def _opened(open_socket: Callable[..., socket.socket], address: tuple, seconds: float) -> socket.socket | None:
-    """A socket at an address, as soon as it can be opened, or None after some seconds."""
-    ends = time.monotonic() + seconds
+def _opened(open_socket: Callable[..., socket.socket], address: str, seconds: float) -> socket.socket | None:
+    """A socket at an address HOST:PORT, as soon as it can be opened, or None after some seconds."""
+    (host, _, port), ends = address.rpartition(":"), time.monotonic() + seconds
     while True:
         with contextlib.suppress(OSError):
-            return open_socket(address)
+            return open_socket((host, int(port)))
         if time.monotonic() > ends:
             return None
         time.sleep(0.5)
@@ -202,9 +196,8 @@ def naming_the_lost() -> Iterator[None]:
         yield
     except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError) as error:
         cluster = read_cluster()
-        named = re.findall(r"/job:(chief|worker)/(?:replica:0/)?task:(\d+)", str(error))
-        ranks = [int(task) + (cluster.chiefs if job == "worker" else 0) for job, task in named]
-        if not (others := [rank for rank in ranks if rank != cluster.rank]):  # it may name who tells first
+        named = map(int, re.findall(r"/job:worker/(?:replica:0/)?task:(\d+)", str(error)))
+        if not (others := [rank for rank in named if rank != cluster.rank]):  # it may name who tells first
             raise
         raise lost(others[-1]) from error
 
