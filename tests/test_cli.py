@@ -1,6 +1,7 @@
 """The command line: quick, exact about what was wrong, and never a traceback unless asked."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import fields
@@ -84,12 +85,19 @@ def test_check_ranks_suspicious_labels_and_writes_them(
     assert "--csv is for --labels" in capsys.readouterr().err
 
 
-def test_check_prints_the_report_and_json(faces_folder: Path, runs: Path, capsys: pytest.CaptureFixture):
+def test_check_prints_the_report_and_json(
+    faces_folder: Path, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
     assert main(["check", str(faces_folder), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["files"] == report["usable"] + len(report["quarantined"])
     assert main(["check", str(faces_folder)]) == 0
     assert "999 is outside 1 to 116" in capsys.readouterr().out
+    (tmp_path / "faces").mkdir()
+    for number, face in enumerate(sorted(faces_folder.glob("2*_0_*_*"))[:3]):
+        shutil.copy(face, tmp_path / "faces" / ("\x1b[2J.jpg" if number == 0 else face.name))
+    assert main(["check", str(tmp_path / "faces")]) == 0
+    assert "\x1b" not in capsys.readouterr().out
 
 
 def test_a_place_that_cannot_be_written_to_is_named(

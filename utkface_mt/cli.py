@@ -244,7 +244,7 @@ def _check(options: argparse.Namespace) -> int:
     for name, value in {**report, "quarantined": len(report["quarantined"])}.items():
         print(f"{name.replace('_', ' '):<28} {value}")
     for entry in report["quarantined"]:
-        print(f"  {entry['file']}: {entry['reason']}")
+        print(f"  {entry['file']!r}: {entry['reason']}")  # an archive may hold any name
     return 0
 
 
@@ -267,7 +267,7 @@ def _check_labels(options: argparse.Namespace, dataset: Any) -> int:
         print(f"{name.replace('_', ' '):<32} {value}")
     for face in labels.head(SUSPICIOUS_SHOWN).to_dict("records"):
         if told := reasons(face):
-            print(f"{face['file']}: {told}")
+            print(f"{face['file']!r}: {told}")
     return 0
 
 
