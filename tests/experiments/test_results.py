@@ -39,6 +39,9 @@ def test_a_result_is_read_back_as_it_was_written(tmp_path: Path):
     assert store.load("key") == result
     assert store.load("another") is None
     assert store.runs() == [result]
+    (tmp_path / "rows").mkdir(exist_ok=True)
+    (tmp_path / "rows" / ".0123abcd-03_baseline.json").write_text("{")  # what a kill while writing has left
+    assert store.rows() == []
 
 
 def test_scores_and_intervals_follow_the_predictions_that_are_kept(

@@ -67,6 +67,20 @@ def test_files_that_changed_or_went_or_were_cut_off_are_looked_at_again(files: l
     assert GrowingTable(Path("faces.csv"), COLUMNS, [], files).rows == []
 
 
+def test_rows_below_a_folder_are_kept_where_the_last_name_is_cut_off_at_it(files: list[Path]):
+    Path("folder").mkdir()
+    inside = [Path("folder/d.jpg"), Path("folder/e.jpg")]
+    for file in inside:
+        file.touch()
+    table = GrowingTable(Path("faces.csv"), COLUMNS, [], [*files, *inside])
+    for name in ("a.jpg", "folder/d.jpg", "folder/e.jpg"):
+        table.add([_row(name)])
+    table.stream.write("folder/")
+    table.stream.flush()
+    kept = GrowingTable(Path("faces.csv"), COLUMNS, [], [*files, *inside]).rows
+    assert [row["file"] for row in kept] == ["a.jpg", "folder/d.jpg"]
+
+
 def test_two_calls_with_one_table_do_not_lose_rows_in_silence(files: list[Path]):
     first = GrowingTable(Path("faces.csv"), COLUMNS, [], files)
     second = GrowingTable(Path("faces.csv"), COLUMNS, [], files)

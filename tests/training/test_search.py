@@ -120,6 +120,37 @@ def test_workers_that_ask_at_the_same_time_are_given_different_trials(kind: str,
     assert sorted(asked) == list(range(24))
 
 
+def test_workers_that_found_a_study_at_the_same_time_all_open_it(tmp_path: Path):
+    together = threading.Barrier(4)
+
+    def found(_: int) -> optuna.Study:
+        together.wait()
+        return open_study(_storage(tmp_path), TRIALS, "fine_tune", START)
+
+    with ThreadPoolExecutor(4) as workers:
+        assert len(list(workers.map(found, range(4)))) == 4
+
+
+def test_the_trial_of_a_worker_that_was_killed_and_not_waited_for_is_run_again(tmp_path: Path):
+    study = open_study(_storage(tmp_path), 2, "fine_tune", START)
+    worker = _worker(_storage(tmp_path), tmp_path / "lost.txt", 3600)
+    _wait_for((tmp_path / "lost.txt").exists)
+    worker.kill()  # and it stays a zombie, since nobody asks how it ended
+    found = []
+    search(lambda drawn, _: found.append(drawn) or [{"val_loss": _loss(drawn)}], _storage(tmp_path), 2)
+    assert START in found
+    assert [trial.state.name for trial in study.trials].count("FAIL") == 1
+    worker.wait()
+
+
+def test_a_study_is_not_over_while_a_point_waits(tmp_path: Path):
+    study = search(lambda drawn, _: [{"val_loss": _loss(drawn)}], _storage(tmp_path), 2)
+    study.enqueue_trial(START | {"dropout": 0.4})
+    found = []
+    search(lambda drawn, _: found.append(drawn) or [{"val_loss": _loss(drawn)}], _storage(tmp_path), 2)
+    assert [drawn["dropout"] for drawn in found] == [0.4]
+
+
 def _work(storage: str, log: Path, seconds: float) -> None:
     """A worker whose trials take a while and leave a line each."""
 

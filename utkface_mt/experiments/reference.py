@@ -86,8 +86,7 @@ def measured_predictions(result: Result, part: str = "test", reference: Path = R
     Raises:
         UserError: if they are not in the reference.
     """
-    path = predictions_file(result, part, reference)
-    if not path.exists():
+    if not (path := predictions_file(result, part, reference)).exists():
         raise UserError(f"The reference has no {part} predictions of {result.name} ({path.name}).")
     table = pd.read_csv(path)
     table["cluster"] = table["file"].map(measured_split(reference).set_index("file")["cluster"])

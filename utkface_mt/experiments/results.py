@@ -108,11 +108,9 @@ class ResultStore:
 
     def load(self, key: str) -> Result | None:
         """The result of an experiment with its scores, or None if it has none yet."""
-        path = self.place(key) / "result.json"
-        if not path.exists():
+        if not (path := self.place(key) / "result.json").exists():
             return None
-        values = read_json(path)
-        result = Result(**{**values, "experiment": Experiment.from_dict(values["experiment"])})
+        result = Result(**{**(values := read_json(path)), "experiment": Experiment.from_dict(values["experiment"])})
         validation, test = (self._predictions_file(key, part) for part in ("validation", "test"))
         if validation.exists():
             result = replace(result, validation=_scores(validation, validation.stat().st_mtime_ns)["scores"])
@@ -140,7 +138,7 @@ class ResultStore:
 
     def rows(self, kind: str = "rows") -> list[Result]:
         """All rows there are, or all `repeats` of rows with other seeds, in the order of their names."""
-        paths = sorted((self.folder / kind).glob("*.json"))
+        paths = sorted((self.folder / kind).glob("[!.]*.json"))
         return [result for path in paths if (result := self._pointed_at(path))]
 
     def runs(self) -> list[Result]:
@@ -170,8 +168,7 @@ class ResultStore:
         Raises:
             UserError: if they were not written.
         """
-        path = self._predictions_file(result.key, part)
-        if not path.exists():
+        if not (path := self._predictions_file(result.key, part)).exists():
             raise UserError(
                 f"There are no {part} predictions at {path}. Run {result.notebook or 'the experiment'} again."
             )

@@ -48,6 +48,7 @@ def run(
     key = result_key(workspace, experiment)
     result, network = workspace.store.load(key), None
     if result is None:
+        workspace.store.claim()
         with holding(workspace.store.place(key) / "training.lock", "training the same experiment", waiting=print):
             result = workspace.store.load(key)  # whoever was waited for has it ready
             if result is None:
@@ -137,7 +138,6 @@ def _result(workspace: Workspace, experiment: Experiment, key: str, history: His
 
 def _train(workspace: Workspace, experiment: Experiment, key: str, callbacks: Sequence) -> tuple[keras.Model, History]:
     """Trains the whole network, or the heads alone where `_is_frozen`, and keeps the weights."""
-    workspace.store.claim()
     folder, source = workspace.store.place(key), _source(workspace, experiment)
     with get_strategy(workspace.settings.strategy).scope():
         if shared := sharing():

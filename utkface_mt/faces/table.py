@@ -75,7 +75,8 @@ class GrowingTable:
         same = {escaped(str(file)) for file in files if file.exists() and file.stat().st_ctime <= kept}
         with self.part.open("r", **_AS_TEXT) as stream:
             rows = list(csv.DictReader(stream))
-        return [row for row in rows if row["file"] in same and not row["file"].startswith(rows[-1]["file"])]
+        last = [row["file"] for row in rows[-2:] if row["file"].startswith(rows[-1]["file"])]
+        return [row for row in rows if row["file"] in same and row["file"] not in last]
 
 
 def as_text(rows: list[dict[str, Any]]) -> str:

@@ -80,22 +80,23 @@ def search(
     def run_trial(trial: optuna.Trial) -> float:
         from optuna_integration import KerasPruningCallback  # after `backend`, which imports TensorFlow quietly
 
-        worker = {"host": platform.node(), "process": os.getpid(), "started": psutil.Process().create_time()}
+        worker = {"host": platform.node(), "process": os.getpid(), "started": psutil.Process()._ident[1]}
         trial.set_user_attr("worker", worker)
         try:
             history = objective(suggest(trial), [KerasPruningCallback(trial, "val_loss")])
         except TrainingDivergedError as error:
             raise optuna.TrialPruned(str(error)) from error
-        except optuna.TrialPruned:
+        except (optuna.TrialPruned, optuna.exceptions.UpdateFinishedTrialError):  # or it was taken for lost
             raise
         except BaseException:  # interrupted, or a worker lost, a disk full: Optuna marks it as failed
             study.enqueue_trial(trial.params)
             raise
         return min(epoch["val_loss"] for epoch in history)
 
-    while (finished := len(finished_trials(study))) < trials:
+    while (finished := len(finished_trials(study))) < trials or study.get_trials(states=(TrialState.WAITING,)):
         _requeue_orphans(study)
-        if finished + len(study.get_trials(states=(TrialState.RUNNING,))) < trials:
+        states = [trial.state for trial in study.get_trials(deepcopy=False)]
+        if TrialState.WAITING in states or finished + states.count(TrialState.RUNNING) < trials:
             study.optimize(run_trial, n_trials=1, callbacks=[report] if report else None)
         else:
             time.sleep(POLL_SECONDS)
@@ -132,7 +133,7 @@ def best_parameters(study: optuna.Study) -> dict[str, Any]:
     return study.best_params
 
 
-def open_storage(url: str) -> optuna.storages.BaseStorage:
+def open_storage(url: str, tries: int = 3) -> optuna.storages.BaseStorage:
     """Opens the storage of studies: `sqlite:///FILE` for the workers of one machine, `journal:FILE` on a shared disk.
 
     Or the URL of a database that SQLAlchemy reaches, such as `postgresql://USER@HOST/NAME`.
@@ -141,23 +142,26 @@ def open_storage(url: str) -> optuna.storages.BaseStorage:
         UserError: if it cannot be opened.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
     try:
         if url.startswith(JOURNAL):
             path = Path(url.removeprefix(JOURNAL)).expanduser()
             path.parent.mkdir(parents=True, exist_ok=True)
             return JournalStorage(JournalFileBackend(str(path)))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
-            storage = RDBStorage(
-                url,
-                heartbeat_interval=HEARTBEAT_SECONDS,
-                grace_period=GRACE_SECONDS,
-                heartbeat_stale_trial_callback=lambda study, trial: study.enqueue_trial(trial.params),
-            )
+        storage = RDBStorage(
+            url,
+            {"connect_args": {"timeout": HEARTBEAT_SECONDS}} if url.startswith("sqlite") else None,
+            heartbeat_interval=HEARTBEAT_SECONDS,
+            grace_period=GRACE_SECONDS,
+            heartbeat_stale_trial_callback=lambda study, trial: study.enqueue_trial(trial.params),
+        )
         if storage.engine.name == "sqlite":  # it has no lock on a row, so that two workers could take the same trial
             sqlalchemy.event.listen(storage.engine, "begin", lambda begun: begun.exec_driver_sql("BEGIN IMMEDIATE"))
         return storage
     except (ValueError, OSError, ImportError, sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.OptunaError) as error:
+        if tries > 1 and isinstance(error, sqlalchemy.exc.SQLAlchemyError):  # another worker was making its tables
+            time.sleep(POLL_SECONDS)
+            return open_storage(url, tries - 1)
         raise UserError(
             f"The study storage {url.split('@')[-1]!r} cannot be opened ({str(error).splitlines()[0]}). Give "
             f"sqlite:///FILE, {JOURNAL}FILE, or the URL of a database whose driver is installed."
@@ -174,6 +178,7 @@ def _requeue_orphans(study: optuna.Study) -> None:
 
     To be called between trials: one that this very process seems to be running was interrupted.
     """
+    optuna.storages.fail_stale_trials(study)  # `optimize` does so too, but it is not called while all trials run
     for trial in filter(_is_orphan, study.get_trials(states=(TrialState.RUNNING,))):
         with contextlib.suppress(ValueError, optuna.exceptions.UpdateFinishedTrialError):  # another worker was faster
             study.tell(trial.number, state=TrialState.FAIL)
@@ -184,11 +189,10 @@ def _is_orphan(trial: FrozenTrial) -> bool:
     worker = trial.user_attrs.get("worker")
     if worker is None:
         return datetime.datetime.now() - trial.datetime_start > STARTING
-    if worker["host"] != platform.node():
-        return False
-    if worker["process"] == os.getpid():
-        return True
+    if worker["host"] != platform.node() or worker["process"] == os.getpid():
+        return worker["host"] == platform.node()
     try:
-        return abs(psutil.Process(worker["process"]).create_time() - worker["started"]) > 1
+        process = psutil.Process(worker["process"])
+        return process.status() == psutil.STATUS_ZOMBIE or process._ident[1] != worker["started"]
     except psutil.NoSuchProcess:
         return True

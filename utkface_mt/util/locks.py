@@ -28,8 +28,7 @@ def holding(path: Path, work: str, waiting: Callable[[str], None] | None = None)
     Raises:
         UserError: if another process holds it and nobody waits.
     """
-    lock = _acquire(path, 0)
-    if lock is None:
+    if not (lock := _acquire(path, 0)):
         if waiting is None:
             raise UserError(
                 f"{_holder(path)}. Wait until it has ended or stop it, or let this one use another folder with "
@@ -48,8 +47,7 @@ def holding(path: Path, work: str, waiting: Callable[[str], None] | None = None)
 
 def left_behind(path: Path) -> str:
     """Who held a lock that is free now but was not given back: its process was killed. Empty if nobody."""
-    lock = _acquire(path, 0)
-    if lock is None:
+    if not (lock := _acquire(path, 0)):
         return ""
     lock.release()
     return _holder(path) if path.with_suffix(".json").exists() else ""
@@ -71,8 +69,7 @@ def await_workers(folder: Path, seconds: float = 60.0) -> None:
     """
     ends = time.monotonic() + seconds
     for path in sorted(_workers(folder).glob("*.lock")):
-        lock = _acquire(path, max(0.0, ends - time.monotonic()))
-        if lock is None:
+        if not (lock := _acquire(path, max(0.0, ends - time.monotonic()))):
             raise UserError(
                 f"A notebook of an earlier run that was killed still works in {folder.name} (process {path.stem}). "
                 "Wait until it has ended, or stop that process, and start again."
