@@ -72,7 +72,7 @@ def search(
     study and each trial that this worker has finished.
 
     Other workers may call this at the same time with the same storage (as for `open_storage`) and name; each trial is
-    run by one of them, and they may finish one or two more. They give no seed of the sampler, so that they draw
+    run by one of them, and each but one may finish one more. They give no seed of the sampler, so that they draw
     different trials.
     """
     study = open_study(storage, trials, name, first, seed)
