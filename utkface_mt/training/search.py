@@ -80,6 +80,7 @@ def search(
     def run_trial(trial: optuna.Trial) -> float:
         from optuna_integration import KerasPruningCallback  # after `backend`, which imports TensorFlow quietly
 
+        # `_ident` counts from the start of the machine: unlike a time of day, it stays as it is when the clock steps
         worker = {"host": platform.node(), "process": os.getpid(), "started": psutil.Process()._ident[1]}
         trial.set_user_attr("worker", worker)
         try:
