@@ -4,8 +4,10 @@ Only what a verb needs is imported when it runs, so that `--help` answers at onc
 """
 
 import argparse
+import contextlib
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -34,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream := getattr(sys, name), "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a file's name may hold what a terminal cannot show
     options = _parser().parse_args(arguments)
+    with contextlib.suppress(ValueError):  # not called by the main thread
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so do containers and clusters stop a process
     try:
         code = options.verb(options)
         sys.stdout.flush()

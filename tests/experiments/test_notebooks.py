@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -17,6 +18,7 @@ from utkface_mt.config import Settings
 from utkface_mt.experiments import notebooks as sequence
 from utkface_mt.experiments.notebooks import choose_notebooks, notebook_parameters, run_notebooks, stamps_of
 from utkface_mt.util.errors import UserError
+from utkface_mt.util.locks import holding
 
 PARAMETERS = 'profile: str = "sample"\ndata: str = "sample"\nseed: int = 0\nlimit: int = 0\noverrides: str = ""'
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -120,6 +122,16 @@ def test_a_second_run_is_refused_while_the_first_one_works_and_kernels_say_whose
     assert "was killed; this run goes on" in output
     cells = nbformat.read(runs / "sample" / "notebooks" / "01_one.ipynb", as_version=4).cells
     assert cells[-1].outputs[0].text == "locks held: 1\n"
+
+
+def test_a_fresh_run_leaves_the_folder_to_a_search_that_trains_in_it(
+    repository: Path, faces_folder: Path, tmp_path: Path
+):
+    _notebook(repository / "notebooks", "01_one", "1 + 1")
+    trained = tmp_path / "runs" / "sample" / "experiments" / "a1" / "training.lock"
+    with holding(trained, "training"), pytest.raises(UserError, match=f"Process {os.getpid()} has been training since"):
+        _run(faces_folder, tmp_path / "runs", fresh=True)
+    assert trained.exists()
 
 
 @pytest.mark.slow

@@ -78,7 +78,7 @@ def test_a_damaged_model_is_refused(tmp_path: Path):
         load_model(copy)
     (copy / "model.json").unlink()
     with pytest.raises(UserError, match=r"model.json is missing"):
-        load_model(copy)
+        load_model(str(copy))
 
 
 def test_the_bundled_weights_are_small_and_fit_plain_keras(model: FaceModel):

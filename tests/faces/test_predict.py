@@ -283,7 +283,8 @@ def test_two_start_at_once_for_the_first_time_or_without_a_place_for_caches(astr
 
 
 @pytest.mark.slow
-def test_control_c_in_a_terminal_keeps_the_rows(astronaut: Image.Image, tmp_path: Path):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])  # by a terminal, and by what stops a container
+def test_an_interrupted_process_keeps_the_rows(astronaut: Image.Image, tmp_path: Path, sent: signal.Signals):
     for number in range(400):
         astronaut.save(tmp_path / f"{number:03}.png")
     code = (
@@ -296,7 +297,7 @@ def test_control_c_in_a_terminal_keeps_the_rows(astronaut: Image.Image, tmp_path
     while not any(part.read_text().count("\n") > 20 for part in tmp_path.parent.glob("faces.part-*.csv")):
         time.sleep(0.2)
         assert done.poll() is None
-    done.send_signal(signal.SIGINT)
+    done.send_signal(sent)
     _, said = done.communicate()
     assert done.returncode == 130
     assert "the same command goes on from there" in said

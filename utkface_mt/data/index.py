@@ -43,7 +43,7 @@ def list_pictures(folder: Path) -> list[tuple[str, int, int]]:
             if name.lower().endswith(PICTURE_SUFFIXES) and not name.startswith("."):
                 path = Path(parent, name)
                 status = path.stat() if path.exists() else path.lstat()
-                found.append((path.relative_to(folder).as_posix(), status.st_size, status.st_mtime_ns))
+                found.append((path.relative_to(folder).as_posix(), status.st_size, status.st_ctime_ns))
     if not found:
         raise UserError(f"{folder} holds no .jpg or .png picture. Give the folder that holds the UTKFace crops.")
     return sorted(found)

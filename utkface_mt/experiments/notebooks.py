@@ -64,6 +64,9 @@ def run_notebooks(
     folder = settings.runs_folder / settings.profile
     with _run_of_its_own(folder, console):
         if fresh and folder.exists():  # a run put aside before it gets the next number
+            for trained in folder.glob("experiments/*/training.lock"):
+                with holding(trained, "putting the run aside"):  # refused while a `search` or a notebook trains there
+                    pass
             names = (folder.with_name(f"{folder.name}-before-{number}") for number in itertools.count(1))
             folder.rename(next(path for path in names if not path.exists()))
         ResultStore(folder)

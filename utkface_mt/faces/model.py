@@ -153,11 +153,12 @@ def _described(value: Any) -> str:
     return f"an array of {value.dtype} {list(value.shape)}" if isinstance(value, np.ndarray) else repr(value)[:60]
 
 
-def load_model(folder: Path = BUNDLED_MODEL) -> FaceModel:
+def load_model(folder: str | Path = BUNDLED_MODEL) -> FaceModel:
     """Loads the bundled model, or another folder with `model.json`, `backbone.weights.h5` and `heads.weights.h5`.
 
     A file that is missing, or whose checksum is not the one in `model.json`, is a `UserError`.
     """
+    folder = Path(folder)
     if not (folder / "model.json").exists():
         raise UserError(f"There is no model in {folder}: model.json is missing. Install the package again.")
     described = read_json(folder / "model.json")

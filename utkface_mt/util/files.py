@@ -36,13 +36,13 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        if temporary.is_dir() and path.is_dir():
-            return
         if temporary.is_file():
             with temporary.open("rb") as stream:
                 os.fsync(stream.fileno())  # not even a power cut leaves a name without its content
         os.replace(temporary, path)
     except OSError as error:
+        if temporary.is_dir() and path.is_dir():  # it is there, also if another process was faster by a moment
+            return
         if not _is_about(error, path.parent):
             raise
         raise unwritable(path.parent, error) from error
