@@ -6,6 +6,7 @@ pixels, 147 kB at 224.
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # what predicts photos prepares pictures too, and needs no ta
     from .dataset import Dataset
 
 CROP_SIZE = 200  # pixels: UTKFace's aligned and cropped faces
+STRIP = 256  # rows of a picture of few colours that are smoothed at a time
 PADDED_SIZE = 224  # pixels: the crops are padded with black from 200, as published
 
 
@@ -47,12 +49,38 @@ def in_rgb(picture: Image.Image) -> Image.Image:
         if tags.get(ExifTags.Base.PhotometricInterpretation) == 0:  # nought is white
             values = 255 - values
         return Image.fromarray((values + 0.5).astype(np.uint8)).convert("RGB")
+    if picture.mode == "1":
+        return picture.convert("L").filter(ImageFilter.GaussianBlur(1)).convert("RGB")  # tones, which dots stand for
+    rgb = picture.convert("RGB")
     if picture.has_transparency_data:
         layers = picture.convert("LA" if picture.mode == "La" else "RGBA").convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert("RGB")
-    if picture.mode == "1":
-        picture = picture.convert("L").filter(ImageFilter.GaussianBlur(1))  # tones again, which the dots stand for
-    return picture.convert("RGB")
+        rgb = Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert("RGB")
+    return _with_tones(rgb) if picture.mode in ("P", "PA") else rgb
+
+
+def _with_tones(picture: Image.Image) -> Image.Image:
+    """A picture of few colours, RGB, smoothed where it varies by no more than its colours lie apart: tones again.
+
+    A guided filter (He, Sun and Tang, PAMI 2013) of 3 x 3 pixels with the picture as its own guide.
+    """
+    from scipy.ndimage import uniform_filter
+
+    colours = np.array([colour for _, colour in picture.getcolors(256) or ()], np.float32)
+    if len(colours) < 2:
+        return picture
+    apart = np.square(colours[:, None] - colours).sum(axis=2) + np.diag(np.full(len(colours), np.inf))
+    noise = apart.min(axis=1).mean()
+    smoothed, mean = np.array(picture), functools.partial(uniform_filter, size=(3, 3, 1))
+    for top in range(0, picture.height, STRIP):  # a pixel depends on those up to two rows away
+        margin = min(top, 2)
+        rows = picture.crop((0, top - margin, picture.width, min(top + STRIP + 2, picture.height)))
+        values = np.asarray(rows, np.float32)
+        means = mean(values)
+        detail = (mean(values**2) - means**2).sum(axis=2, keepdims=True).clip(0)
+        kept = detail / (detail + noise)
+        found = mean(kept) * values + mean((1 - kept) * means)
+        smoothed[top : top + STRIP] = found[margin : margin + STRIP].round()
+    return Image.fromarray(smoothed)
 
 
 def prepare_picture(picture: Image.Image, size: int, crop: float = 0.0) -> np.ndarray:

@@ -109,7 +109,7 @@ def open_photo(path: Path) -> Image.Image:
             full = full if wide == (opened.width > opened.height) else full[::-1]
             picture = in_rgb(opened)
             picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-            picture.info |= {"full_size": full, "few_colours": opened.mode in ("1", "P")}
+            picture.info |= {"full_size": full, "few_colours": opened.mode in ("1", "P", "PA")}
             return picture
     except Image.UnidentifiedImageError:
         raise ValueError("it is no picture of a kind that can be read; save it as JPEG") from None

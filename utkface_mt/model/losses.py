@@ -5,7 +5,7 @@ import numpy as np
 from ..util.backend import keras
 from .age import AgeHead
 
-LARGEST_WEIGHT = 3.0  # a rare class counts at most this many times
+LARGEST_WEIGHT = 3.0  # of a rare class, before weights are scaled to a mean of one
 
 
 def task_losses(age_head: AgeHead) -> dict[str, keras.losses.Loss]:
