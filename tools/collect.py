@@ -113,7 +113,8 @@ def _comparable(run: Result, row: Result, field: str) -> bool:
 
 def _study(database: Path) -> list[dict[str, Any]]:
     storage = f"sqlite:///{database}"
-    newest = max(optuna.get_all_study_summaries(storage), key=lambda summary: summary.datetime_start)
+    begun = [study for study in optuna.get_all_study_summaries(storage) if study.datetime_start]  # and not only founded
+    newest = max(begun, key=lambda summary: summary.datetime_start)
     return [
         {
             "number": trial.number,

@@ -85,14 +85,6 @@ def _add_run(verbs: Any) -> None:
     run.add_argument(
         "--timeout", type=int, default=86_400, metavar="S", help="seconds for a cell, a day by default; 0: no limit"
     )
-    run.add_argument(
-        "--parameter",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        type=_parameter,
-        help="a further parameter of the notebooks' parameters cell",
-    )
     run.set_defaults(verb=_run)
 
 
@@ -108,20 +100,9 @@ def _add_settings(verb: argparse.ArgumentParser, without: Sequence[str] = ()) ->
             verb.add_argument(flag, dest=entry.name, type=entry.type, **entry.metadata)
 
 
-def _settings(options: argparse.Namespace, **more: Any) -> Settings:
+def _settings(options: argparse.Namespace) -> Settings:
     given = {entry.name: getattr(options, entry.name, None) for entry in fields(Settings)}
-    return Settings.read(more, **{name: value for name, value in given.items() if value is not None})
-
-
-def _parameter(text: str) -> tuple[str, Any]:
-    """Reads NAME=VALUE, the value as JSON where it is valid JSON and as text otherwise."""
-    name, separator, value = text.partition("=")
-    if not separator or not name.isidentifier():
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value
+    return Settings.read(**{name: value for name, value in given.items() if value is not None})
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -134,9 +115,7 @@ def _run(options: argparse.Namespace) -> int:
     from .plots.style import use_style
     from .training.workers import name_workers, read_cluster
 
-    known = {entry.name for entry in fields(Settings)}
-    parameters = dict(options.parameter)
-    settings = _settings(options, **{name: value for name, value in parameters.items() if name in known})
+    settings = _settings(options)
     if settings.strategy == "multiworker":
         name_workers(settings.workers, settings.rank)
         if read_cluster().rank:
@@ -149,7 +128,6 @@ def _run(options: argparse.Namespace) -> int:
         only=options.only,
         fresh=options.fresh,
         cell_timeout=options.timeout,
-        parameters={name: value for name, value in parameters.items() if name not in known},
     )
     use_style("Agg")
     console.print(f"Report: {write_report(folder, settings.profile, ladder_chart)}", soft_wrap=True)
@@ -213,7 +191,7 @@ def _results(options: argparse.Namespace) -> int:
         print(readable(table).to_markdown(index=False, disable_numparse=True))
     else:
         for run, rows in readable(table).groupby("run", sort=False):
-            against = next((name for name in rows["compared with"] if name), "").split(":")[0]
+            against = next((name for name in rows["compared with"] if name), "").rpartition(": ")[0]
             told = f" (changes: to {'the row before' if against == run else f'the same row of {against}'}, paired)"
             shown = rows.drop(columns=["run", "compared with"])
             print(f"{run}{told if against else ''}")
@@ -227,7 +205,7 @@ def _add_check(verbs: Any) -> None:
     )
     check.add_argument("data", help="sample, kaggle, or a folder, .zip or .tar.gz of UTKFace crops")
     check.add_argument("--labels", action="store_true", help="rank labels that the bundled model contradicts")
-    check.add_argument("--csv", type=Path, metavar="FILE", help="with --labels: write the whole ranking")
+    check.add_argument("--csv", type=os.path.expanduser, metavar="FILE", help="with --labels: write the whole ranking")
     check.add_argument("--force", action="store_true", help="let --csv replace a file that is no earlier ranking")
     check.add_argument("--json", action="store_true", help="print the report, or the counts of --labels, as JSON")
     check.set_defaults(verb=_check)
@@ -258,11 +236,11 @@ def _check_labels(options: argparse.Namespace, dataset: Any) -> int:
     from .faces.table import check_table
 
     if options.csv:
-        check_table(options.csv, ["file", "age", "gender"], options.force)
+        check_table(Path(options.csv), ["file", "age", "gender"], options.force)
     print(f"Asking the bundled model about {len(dataset.faces)} faces. {IN_SAMPLE}", file=sys.stderr)
     labels = check_labels(dataset)
     if options.csv:
-        write_text(options.csv, labels.to_csv(index=False))
+        write_text(Path(options.csv), labels.to_csv(index=False))
     counts = suspicion_counts(labels)
     if options.json:
         print(json.dumps(counts, indent=2))
@@ -380,7 +358,8 @@ def _predict(options: argparse.Namespace) -> int:
         raise
     if not options.json:
         print(as_text(rows))
-    return _say_what_is_missing(rows, [one for one in skipped if one.resolve() != Path(options.csv or "").resolve()])
+    own = {file.resolve() for file in (table.target, table.part)} if table else set()
+    return _say_what_is_missing(rows, [one for one in skipped if one.resolve() not in own])
 
 
 def _check_predict(options: argparse.Namespace) -> None:
@@ -428,7 +407,7 @@ def _add_export(verbs: Any) -> None:
 def _export(options: argparse.Namespace) -> int:
     from .faces.export import export_model, licence_beside
 
-    path = export_model(options.to, Path(options.out), options.precision)
+    path = export_model(options.to, Path(options.out).expanduser(), options.precision)
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     print(f"{path}: {sum(file.stat().st_size for file in files) / 1e6:.2f} MB")
     print(f"For non-commercial research only, as UTKFace is: {licence_beside(path)} goes with it.")

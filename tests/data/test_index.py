@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from utkface_mt.data.dataset import open_dataset
-from utkface_mt.data.index import list_pictures
+from utkface_mt.data.index import build_index, list_pictures
 from utkface_mt.data.pixels import open_pixels
 from utkface_mt.util.errors import UserError
 
@@ -134,6 +134,14 @@ def test_the_same_name_with_another_picture_is_not_guessed(folder: Path, picture
     (folder / "z").mkdir()
     (folder / "z" / GOOD).write_bytes(picture(2))
     assert "same name" in _problem(folder)
+
+
+def test_a_damaged_copy_does_not_take_the_good_one_along(folder: Path, picture: Callable):
+    (folder / "z").mkdir()
+    (folder / "z" / GOOD).write_bytes((folder / GOOD).read_bytes())
+    (folder / GOOD).write_bytes(picture()[:500])
+    table, _ = build_index(folder, [GOOD, f"z/{GOOD}"])
+    assert [bool(problem) for problem in table.sort_values("path")["problem"]] == [True, False]
 
 
 @pytest.mark.slow

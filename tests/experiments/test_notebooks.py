@@ -40,10 +40,10 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def _run(data: Path, runs: Path, parameters: dict | None = None, **options) -> str:
+def _run(data: Path, runs: Path, **options) -> str:
     output = io.StringIO()
     settings = Settings(data=str(data), runs=str(runs))
-    run_notebooks(settings, Console(file=output, width=200), parameters=parameters, **options)
+    run_notebooks(settings, Console(file=output, width=200), **options)
     return output.getvalue()
 
 
@@ -89,12 +89,16 @@ def test_a_kernel_that_dies_is_told_with_its_notebook(repository: Path, faces_fo
 
 
 def test_unknown_and_wrongly_typed_parameters_stop_before_anything_runs(
-    repository: Path, faces_folder: Path, tmp_path: Path
+    repository: Path, faces_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    _notebook(repository / "notebooks", "01_one")
-    for parameters, said in (({"limt": 5}, "no parameter 'limt'"), ({"limit": "5"}, "limit='5' should be of type int")):
+    for parameters, said in (
+        (PARAMETERS.replace("limit", "limt"), "no parameter 'limit'"),
+        (PARAMETERS.replace("limit: int = 0", 'limit: str = ""'), "limit=0 should be of type str"),
+    ):
+        monkeypatch.setattr(sys.modules[__name__], "PARAMETERS", parameters)
+        _notebook(repository / "notebooks", "01_one")
         with pytest.raises(UserError, match=said):
-            _run(faces_folder, tmp_path / "runs", parameters)
+            _run(faces_folder, tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
 
 
@@ -146,8 +150,9 @@ def test_notebooks_are_chosen_by_number(repository: Path):
         _notebook(repository / "notebooks", name)
     assert [path.stem for path in choose_notebooks(first="2")] == ["02_two", "03_three"]
     assert [path.stem for path in choose_notebooks(only="02")] == ["02_two"]
-    with pytest.raises(UserError, match="no notebook '07'"):
-        choose_notebooks(only="07")
+    for number in ("07", "023"):
+        with pytest.raises(UserError, match=f"no notebook '{number}'"):
+            choose_notebooks(only=number)
 
 
 def test_a_change_reruns_the_notebook_and_those_after_it(tmp_path: Path):

@@ -1,6 +1,7 @@
 """Studies: they go on where they stopped, are shared by workers, and pick up the trial of a worker that was killed."""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -79,6 +80,15 @@ def test_an_interrupted_study_goes_on_and_the_stopped_trial_is_run_again(tmp_pat
     failed = study.get_trials(states=(optuna.trial.TrialState.FAIL,))
     assert len(failed) == 1
     assert failed[0].params in [trial.params for trial in finished_trials(study)]
+
+
+def test_a_worker_lost_before_it_drew_a_point_leaves_it_to_another(tmp_path: Path):
+    with pytest.warns(UserWarning, match="Heartbeat"):
+        lost = open_study(_storage(tmp_path), 3, "fine_tune", START).ask()
+    lost.set_user_attr("worker", {"host": platform.node(), "process": os.getpid(), "started": 0})
+    tried = []
+    search(lambda found, _: tried.append(found) or [{"val_loss": 1.0}], _storage(tmp_path), 3)
+    assert START in tried
 
 
 def test_a_diverging_trial_is_pruned_and_the_study_goes_on(tmp_path: Path):

@@ -64,7 +64,8 @@ def build_index(folder: Path, paths: list[str]) -> tuple[pd.DataFrame, np.ndarra
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     copies = table.duplicated(["file", "sha256"])
     table, greys = table[~copies].reset_index(drop=True), np.stack(greys)[~copies.to_numpy()]
-    clashes = table.duplicated("file") & (table["problem"] == "")
+    usable = table[table["problem"] == ""]
+    clashes = usable.index[usable.duplicated("file")]
     table.loc[clashes, "problem"] = "another file of the same name holds another picture"
     order = table.sort_values("file", kind="stable").index
     return table.loc[order].reset_index(drop=True), greys[order]

@@ -16,42 +16,6 @@ from .head import draw_body, draw_ears, draw_head, geometry
 from .scene import draw_background, finished
 from .traits import PATTERNS, Traits
 
-NUISANCE_NAMES = (
-    "roll",
-    "yaw",
-    "shift_x",
-    "shift_y",
-    "scale",
-    "smile",
-    "mouth_open",
-    "gaze_x",
-    "gaze_y",
-    "light_sine",
-    "light_cosine",
-    "background_hue_sine",
-    "background_hue_cosine",
-    "background_light",
-    "clothing_hue_sine",
-    "clothing_hue_cosine",
-    "clothing_light",
-    "striped",
-    "glasses",
-    "hat",
-    "curl",
-    "parting",
-    "fringe",
-    *(f"pattern_{name}" for name in PATTERNS),
-)
-
-APPEARANCE_NAMES = (
-    "skin_tone",
-    "undertone",
-    "hair_tone",
-    "iris_tone",
-    "eye_size",
-    "brow_thickness",
-)
-
 
 def draw_face(traits: Traits) -> Image.Image:
     """Draw a face.
@@ -89,7 +53,7 @@ def nuisance_targets(traits: Traits) -> np.ndarray:
         traits: What the face looks like.
 
     Returns:
-        A float32 vector in the order of `NUISANCE_NAMES`, each value from -1 to 1; truths are -1 or 1.
+        A float32 vector `[29]`, each value from -1 to 1; truths are -1 or 1.
     """
     truths = (traits.striped, traits.glasses != "none", traits.hat != "none")
     strength = traits.light_strength
@@ -127,11 +91,9 @@ def appearance_targets(traits: Traits) -> np.ndarray:
         traits: What the face looks like.
 
     Returns:
-        A float32 vector in the order of `APPEARANCE_NAMES`, each value from about -1 to 1.
+        A float32 vector `[6]`, each value from about -1 to 1.
     """
-    ranges = {"undertone": (-1, 1), "eye_size": (0.85, 1.2), "face_width": (0.92, 1.08)}
-    values = []
-    for name in APPEARANCE_NAMES:
-        low, high = ranges.get(name, (0, 1))
-        values.append(2 * (getattr(traits, name) - low) / (high - low) - 1)
+    ranges = {"skin_tone": (0, 1), "undertone": (-1, 1), "hair_tone": (0, 1), "iris_tone": (0, 1)}
+    ranges |= {"eye_size": (0.85, 1.2), "brow_thickness": (0, 1)}
+    values = [2 * (getattr(traits, name) - low) / (high - low) - 1 for name, (low, high) in ranges.items()]
     return np.array(values, dtype=np.float32)

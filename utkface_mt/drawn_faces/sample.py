@@ -6,7 +6,6 @@ versions of numpy and Pillow it is the same in every byte.
 """
 
 import io
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ..util.files import replacing
-from . import APPEARANCE_NAMES, NUISANCE_NAMES, appearance_targets, draw_face, nuisance_targets, sample_traits
+from . import appearance_targets, draw_face, nuisance_targets, sample_traits
 
 # First age, last age and share of each age group.
 AGE_GROUPS = (
@@ -30,9 +29,6 @@ AGE_GROUPS = (
 )
 GENDER_SHARES = (0.52, 0.48)
 RACE_SHARES = (0.43, 0.19, 0.14, 0.17, 0.07)
-
-DEFECTS = 18
-"""Number of defective files that `write_sample` adds to the faces."""
 
 _COPIES = 6
 _SMALLEST = 2 * _COPIES
@@ -129,18 +125,11 @@ def _duplicates(labels: list[tuple[int, int, int]], seed: int):
 def _broken(count: int, seed: int):
     """Yield name and bytes of 6 files that break the rules: names, an age, half a file, a wrong size."""
     labels = [(39, 1, 0), (24, 0, 3), (61, 1, 2), (45, 0, 1), (33, 1, 4), (28, 0, 0)]
-    for number, (age, gender, race) in enumerate(labels):
-        index = count + number
-        image = _drawn((age, gender, race), seed, index)
-        if number < 3:
-            yield _name(((age, gender), (age, race), (gender, race))[number], index), _encoded(image)
-        elif number == 3:
-            yield _name((999, gender, race), index), _encoded(image)
-        elif number == 4:
-            data = _encoded(image)
-            yield _name((age, gender, race), index), data[: len(data) // 2]
-        else:
-            yield _name((age, gender, race), index), _encoded(image.resize((150, 180)))
+    named = [(39, 1), (24, 3), (1, 2), (999, 0, 1), *labels[4:]]
+    for index, (face, said) in enumerate(zip(labels, named, strict=True), start=count):
+        image = _drawn(face, seed, index)
+        data = _encoded(image.resize((150, 180)) if face is labels[5] else image)
+        yield _name(said, index), data[: len(data) // 2] if face is labels[4] else data
 
 
 def _files(count: int, seed: int):
@@ -152,9 +141,7 @@ def _files(count: int, seed: int):
     yield from _duplicates(labels, seed)
 
 
-def write_sample(
-    folder: Path, count: int = 1500, seed: int = 0, progress: Callable[[int, int], None] | None = None
-) -> Path:
+def write_sample(folder: Path, count: int = 1500, seed: int = 0) -> Path:
     """Write a sample of drawn faces, unless the folder exists already.
 
     Besides the faces the folder holds 18 defective files: 3 names with a missing field, an age of 999, a JPEG file cut
@@ -165,7 +152,6 @@ def write_sample(
         folder: Where the sample goes; if it exists it is left as it is.
         count: Number of faces, 12 or more.
         seed: Seed of labels and faces, 0 or more.
-        progress: Called after each file with the number of files written and the number of all files.
 
     Returns:
         The folder.
@@ -181,10 +167,8 @@ def write_sample(
         raise ValueError(f"a sample needs at least {_SMALLEST} faces, not {count}")
     with replacing(folder) as partial:
         partial.mkdir()
-        for done, (name, data) in enumerate(_files(count, seed), start=1):
+        for name, data in _files(count, seed):
             (partial / name).write_bytes(data)
-            if progress is not None:
-                progress(done, count + DEFECTS)
     return folder
 
 
@@ -197,11 +181,11 @@ def draw_batch(count: int, seed: int, first: int = 0) -> tuple[np.ndarray, np.nd
         first: Number of the first face; batches that follow one another have different faces.
 
     Returns:
-        The faces as a uint8 array [count, 200, 200, 3], and as a float32 array [count, traits] their nuisance targets
-        in the order of `NUISANCE_NAMES` and then their appearance targets in the order of `APPEARANCE_NAMES`.
+        The faces as a uint8 array [count, 200, 200, 3], and as a float32 array [count, 35] their nuisance targets and
+        then their appearance targets.
     """
     images = np.empty((count, 200, 200, 3), dtype=np.uint8)
-    targets = np.empty((count, len(NUISANCE_NAMES) + len(APPEARANCE_NAMES)), dtype=np.float32)
+    targets = np.empty((count, 35), dtype=np.float32)
     for index, labels in enumerate(sample_labels(count, seed)):
         traits = sample_traits(*labels, np.random.default_rng([seed, first + index, 1]))
         images[index] = np.asarray(draw_face(traits))

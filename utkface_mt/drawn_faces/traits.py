@@ -1,6 +1,6 @@
 """The traits of a drawn face: everything that is visible, and no label.
 
-`utkface_mt.data.drawing_sampling` draws them at random given the labels.
+`sampling` draws them at random given the labels.
 """
 
 from dataclasses import dataclass

@@ -80,8 +80,7 @@ class FaceInterval:
 
 def _conformal_quantile(scores: np.ndarray, coverage: float) -> float:
     """The smallest number that the promised share of new scores does not exceed; infinite if there are too few."""
-    rank = int(np.ceil((len(scores) + 1) * coverage))
-    return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else float("inf")
+    return float(np.quantile(np.append(scores, np.inf), coverage, method="inverted_cdf"))
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,14 @@ A label is suspicious if the model contradicts it and knows what it is talking a
 uncertain to the model, and so not suspicious. A high suspicion is a reason to look, not a verdict.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ..data.labels import GENDERS, age_group
 from .calibration import GenderCalibration
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 GENDER_THRESHOLD = 0.9  # a gender at least so suspicious is called suspicious
 AGE_THRESHOLD = 0.5  # the same for an age: half of its interval's half width beyond the interval
@@ -86,10 +82,9 @@ def _calibrated(faces: pd.DataFrame) -> np.ndarray:
     """Probabilities of female, calibrated on the labels themselves, each age group with enough faces by itself."""
     table = faces.rename(columns={"gender": "gender_true"})
     female = GenderCalibration.fit(table).probability(table["probability_female"]).to_numpy(copy=True)
-    groups = age_group(faces["age_predicted"].round().clip(lower=1)).to_numpy()
-    for group in np.unique(groups):
-        members = groups == group
-        if members.sum() >= _LEAST_FACES:
-            own = table[members]
+    groups = table.groupby(age_group(faces["age_predicted"].round().clip(lower=1)), observed=True)
+    for members in groups.indices.values():
+        if len(members) >= _LEAST_FACES:
+            own = table.iloc[members]
             female[members] = GenderCalibration.fit(own).probability(own["probability_female"])
     return female

@@ -24,7 +24,6 @@ from ..data.dataset import open_dataset
 from ..data.pixels import open_pixels
 from ..data.split import limit_faces
 from ..model.weights import weights_identity
-from ..training.workers import name_workers
 from ..util.errors import UserError
 from ..util.files import digest, read_json, replacing, write_json
 from ..util.locks import RUNNER, await_workers, holding, left_behind, lock_path
@@ -44,19 +43,18 @@ def run_notebooks(
     only: str = "",
     fresh: bool = False,
     cell_timeout: int = 86_400,
-    parameters: dict[str, Any] | None = None,
 ) -> Path:
     """Runs the notebooks in order, each in a kernel of its own; returns the run's folder.
 
     All of them, or from number `first` on, such as `05`, or the `only` one; a `fresh` run puts the earlier one aside.
-    A cell may take `cell_timeout` seconds, 0 for no limit. `parameters` are further ones of the parameters cells.
+    A cell may take `cell_timeout` seconds, 0 for no limit.
 
     Raises:
         UserError: before anything runs, if a value is wrong; afterwards, if a notebook fails. What succeeded is kept,
             and the next call goes on after it.
     """
     settings = _with_absolute_paths(settings)
-    given = {**notebook_parameters(settings), **(parameters or {})}
+    given = notebook_parameters(settings)
     notebooks = choose_notebooks(first, only)
     for notebook in notebooks:
         check_parameters(notebook, given)
@@ -106,8 +104,7 @@ def notebook_parameters(settings: Settings) -> dict[str, Any]:
 
 def _with_absolute_paths(settings: Settings) -> Settings:
     """The settings as kernels, which may run in another folder, are given them."""
-    name_workers(settings.workers, settings.rank)  # kernels get the addresses with the environment
-    changed: dict[str, Any] = {"workers": "", "rank": 0}  # so that they find what fewer or more have trained
+    changed: dict[str, Any] = {"workers": "", "rank": 0}  # in the environment: what fewer or more trained is found
     if settings.data not in ("sample", "kaggle"):
         changed["data"] = str(Path(settings.data).expanduser().resolve())
     if "@" in weights_identity(settings.weights or "none"):
@@ -144,7 +141,7 @@ def choose_notebooks(first: str = "", only: str = "") -> list[Path]:
         raise UserError(f"There are no notebooks in {folder}. Run from a checkout of the repository.")
     if not (wanted := only or first):
         return notebooks
-    by_number, number = {path.name[:2]: path for path in notebooks}, wanted.zfill(2)[:2]
+    by_number, number = {path.name[:2]: path for path in notebooks}, wanted.partition("_")[0].zfill(2)
     if number not in by_number:
         raise UserError(f"There is no notebook {wanted!r}; the notebooks are {', '.join(by_number)}.")
     return [by_number[number]] if only else [path for path in notebooks if path.name >= number]

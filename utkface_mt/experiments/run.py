@@ -177,9 +177,8 @@ def _fit(
     steps = experiment.epochs * -(-len(data.train) // experiment.batch_size)
     rate, decay, scheduler = experiment.learning_rate, experiment.weight_decay, experiment.scheduler
     optimizer = build_optimizer(experiment.optimizer, rate, decay, scheduler, steps)
-    options = {"plateau": scheduler == "plateau", "weights": experiment.sample_weights}
-    options |= _of(experiment, FIT_OPTIONS)
-    return model, fit(model, data, age_head, optimizer, folder, callbacks=callbacks, **options)
+    own = {"plateau": scheduler == "plateau", "weights": experiment.sample_weights, "callbacks": callbacks}
+    return model, fit(model, data, age_head, optimizer, folder, **own, **_of(experiment, FIT_OPTIONS))
 
 
 def _source(workspace: Workspace, experiment: Experiment) -> np.ndarray:

@@ -42,10 +42,10 @@ def search_with_workers(settings: Settings, workers: int) -> optuna.Study:
         raise UserError(f"workers={workers} should be 1 or more.")
     workspace = open_workspace(settings)
     workspace.pixels(workspace.start)  # made once, before the workers want it
-    base = replace(_experiment(workspace), epochs=workspace.profile.trial_epochs)
-    study = open_study(*_study(workspace, base))
+    experiment = replace(workspace.start, **get_row("05_fine_tune").changes(workspace.profile))
+    study = open_study(*_study(workspace, replace(experiment, epochs=workspace.profile.trial_epochs)))
     spawn = multiprocessing.get_context("spawn")
-    processes = [spawn.Process(target=_work, args=(settings,), daemon=True) for _ in range(workers)]
+    processes = [spawn.Process(target=_work, args=(settings, experiment), daemon=True) for _ in range(workers)]
     for process in processes:
         process.start()
     try:
@@ -62,10 +62,6 @@ def search_with_workers(settings: Settings, workers: int) -> optuna.Study:
     return study
 
 
-def _experiment(workspace: Workspace) -> Experiment:
-    return replace(workspace.start, **get_row("05_fine_tune").changes(workspace.profile))
-
-
 def _study(workspace: Workspace, base: Experiment) -> tuple[str, int, str, dict[str, Any]]:
     """A study's storage, by default an SQLite file beside the results; its number of trials, name and first trial.
 
@@ -78,9 +74,8 @@ def _study(workspace: Workspace, base: Experiment) -> tuple[str, int, str, dict[
     return storage, workspace.profile.trials, f"fine-tune-{result_key(workspace, base)}", first
 
 
-def _work(settings: Settings) -> None:
-    workspace = open_workspace(settings)
-    fine_tune_study(workspace, _experiment(workspace), alone=False)
+def _work(settings: Settings, experiment: Experiment) -> None:
+    fine_tune_study(open_workspace(settings), experiment, alone=False)
 
 
 def _report(study: optuna.Study, trial: FrozenTrial) -> None:

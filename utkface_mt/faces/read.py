@@ -66,7 +66,7 @@ def is_copy(file: Path) -> bool:
     """Whether a picture is a copy that `annotate` wrote."""
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(file, formats=("JPEG", "PNG")) as picture:
-            return picture.getexif().get(ExifTags.Base.Software) == COPY
+            return "exif" in picture.info and picture.getexif().get(ExifTags.Base.Software) == COPY
     except BROKEN:
         return False
 

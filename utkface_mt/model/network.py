@@ -64,11 +64,8 @@ def build_network(
     base = build_backbone(backbone, width, image_size, weights, weights_path)
     if normalisation == "frozen":
         base = freeze_statistics(base)
-    frozen = round(len(base.layers) * (1 - fine_tune))  # those nearest to the picture
-    for layer in base.layers[:frozen]:
+    for layer in base.layers[: round(len(base.layers) * (1 - fine_tune))]:  # those nearest to the picture
         layer.trainable = False
-    if frozen == len(base.layers):
-        base.trainable = False
     inputs = keras.Input((image_size, image_size, 3), name="picture")
     pixels = inputs
     if BACKBONES[backbone].rescale:

@@ -45,17 +45,13 @@ def show(figure: Figure, caption: str) -> None:
     plt.close(figure)
 
 
-def picture_grid(
-    pictures: Sequence[np.ndarray], titles: Sequence[str] | None = None, columns: int = 8, size: float = 1.3
-) -> Figure:
-    """Pictures `[h, w, 3]`, uint8 or float, of `size` inches in rows of `columns`, each below its title, if any."""
+def picture_grid(pictures: Sequence[np.ndarray], titles: Sequence[str], columns: int = 8, size: float = 1.3) -> Figure:
+    """Pictures `[h, w, 3]`, uint8 or float, of `size` inches in rows of `columns`, each below its title."""
     rows = -(-len(pictures) // columns)
-    height = size + (0.28 if titles else 0)
-    figure, grid = plt.subplots(rows, columns, figsize=(columns * size, rows * height), squeeze=False)
+    figure, grid = plt.subplots(rows, columns, figsize=(columns * size, rows * (size + 0.28)), squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
-    for number, (axes, picture) in enumerate(zip(grid.flat, pictures, strict=False)):
+    for axes, picture, title in zip(grid.flat, pictures, titles, strict=False):
         axes.imshow(picture)
-        if titles:
-            axes.set_title(titles[number], fontsize=9, loc="center", weight="normal")
+        axes.set_title(title, fontsize=9, loc="center", weight="normal")
     return figure

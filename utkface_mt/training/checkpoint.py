@@ -12,7 +12,7 @@ from ..util.backend import keras
 from ..util.errors import TrainingDivergedError, UserError
 from ..util.files import replacing, write_json
 
-DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)  # what reading half a checkpoint may raise
+DAMAGED = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile)  # what reading half of one raises
 KEPT = 2  # the newest checkpoint and the one before it; the best epoch's is kept as well
 
 

@@ -90,7 +90,7 @@ def search(
         except (optuna.TrialPruned, optuna.exceptions.UpdateFinishedTrialError):  # or it was taken for lost
             raise
         except BaseException:  # interrupted, or a worker lost, a disk full: Optuna marks it as failed
-            study.enqueue_trial(trial.params)
+            _queue_again(study, trial)
             raise
         return min(epoch["val_loss"] for epoch in history)
 
@@ -154,7 +154,7 @@ def open_storage(url: str, tries: int = 3) -> optuna.storages.BaseStorage:
             {"connect_args": {"timeout": HEARTBEAT_SECONDS}} if url.startswith("sqlite") else None,
             heartbeat_interval=HEARTBEAT_SECONDS,
             grace_period=GRACE_SECONDS,
-            heartbeat_stale_trial_callback=lambda study, trial: study.enqueue_trial(trial.params),
+            heartbeat_stale_trial_callback=_queue_again,
         )
         if storage.engine.name == "sqlite":  # it has no lock on a row, so that two workers could take the same trial
             sqlalchemy.event.listen(storage.engine, "begin", lambda begun: begun.exec_driver_sql("BEGIN IMMEDIATE"))
@@ -183,7 +183,13 @@ def _requeue_orphans(study: optuna.Study) -> None:
     for trial in filter(_is_orphan, study.get_trials(states=(TrialState.RUNNING,))):
         with contextlib.suppress(ValueError, optuna.exceptions.UpdateFinishedTrialError):  # another worker was faster
             study.tell(trial.number, state=TrialState.FAIL)
-            study.enqueue_trial(trial.params)
+            _queue_again(study, trial)
+
+
+def _queue_again(study: optuna.Study, trial: optuna.Trial | FrozenTrial) -> None:
+    """Queues a trial's point: what it was told to try, also where it had not drawn that yet, and what it drew."""
+    told = study.get_trials(deepcopy=False)[trial.number].system_attrs.get("fixed_params", {})
+    study.enqueue_trial({**told, **trial.params})
 
 
 def _is_orphan(trial: FrozenTrial) -> bool:

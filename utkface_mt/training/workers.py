@@ -125,7 +125,7 @@ def _meet(cluster: Cluster, listening: socket.socket) -> None:
             late = [0]
     if late:
         names = " and ".join(map(cluster.name, late))
-        raise UserError(f"{names} did not come within {JOIN_SECONDS:.0f} s: started, and the port open?")
+        raise UserError(f"{names} did not come within {JOIN_SECONDS:.0f} s: started, unfinished, and the port open?")
 
 
 def _opened(open_socket: Callable[..., socket.socket], address: str, seconds: float) -> socket.socket | None:

@@ -109,7 +109,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:  # not UTF-8, or not JSON
-        raise UserError(f"{path} is not valid JSON ({error}). Delete it; the run makes it anew.") from error
+        raise UserError(f"{path} is not valid JSON ({error}). Delete it; a run makes its own anew.") from error
 
 
 def read_whole(path: Path, most: int, advice: str) -> bytes:
