@@ -259,7 +259,7 @@ def _add_evaluate(verbs: Any) -> None:
         help="score the bundled model on labelled faces",
         description="Predicts UTKFace-named crops with the bundled model and compares with the labels in their names.",
     )
-    evaluate.add_argument("data", help="a folder, .zip or .tar.gz of UTKFace crops, or sample")
+    evaluate.add_argument("data", help="sample, kaggle, or a folder, .zip or .tar.gz of UTKFace crops")
     evaluate.add_argument("--json", action="store_true", help="print the scores as JSON")
     evaluate.set_defaults(verb=_evaluate)
 
@@ -294,7 +294,7 @@ def _add_predict(verbs: Any) -> None:
         "--aligned", action="store_true", help="the pictures are cut like UTKFace's crops: no face has to be found"
     )
     predict.add_argument("--csv", type=os.path.expanduser, metavar="FILE", help="write the table here, as rows come")
-    predict.add_argument("--json", action="store_true", help="print a line of JSON for each face looked at, no table")
+    predict.add_argument("--json", action="store_true", help="print a line of JSON for each face, or file without one")
     predict.add_argument(
         "--details", action="store_true", help="add each face's box, the detector's confidence, and a note to the CSV"
     )
