@@ -250,7 +250,7 @@ class Settings:
     epochs: int = _setting(0, "epochs of every row, instead of the profile's", unit="N")
     trials: int = _setting(0, "trials of the study, instead of the profile's", unit="N")
     seed: int = _setting(0, "seed of training")
-    strategy: str = _setting("auto", "all GPUs if several, all devices of this machine, or several machines", STRATEGIES)
+    strategy: str = _setting("auto", "all GPUs if several, all devices of a machine, or several machines", STRATEGIES)
     workers: str = _setting("", "addresses of all that train together, in place of TF_CONFIG", unit="HOST:PORT,...")
     rank: int = _setting(0, "which of the workers this is, from 0 on; the first one runs the notebooks", unit="N")
     tensorboard: bool = _setting(False, "write logs for TensorBoard into the run's folder while training")
