@@ -52,8 +52,8 @@ def test_a_path_is_one_argument_whatever_it_is_like(venv: Path, path: str):
 
 def test_what_is_not_given_is_left_to_the_program(venv: Path):
     assert arguments(venv, "run") == ["-m", "utkface_mt", "run"]
-    assert arguments(venv, "run", 'ARGS=--epochs 3 --parameter "photo=a b"')[3:] == [
-        *("--epochs", "3", "--parameter", "photo=a b"),
+    assert arguments(venv, "run", 'ARGS=--epochs 3 --runs "my runs"')[3:] == [
+        *("--epochs", "3", "--runs", "my runs"),
     ]
 
 
