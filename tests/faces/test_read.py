@@ -106,8 +106,9 @@ def test_what_is_transparent_is_white(tmp_path: Path):
     clear = Image.new("RGBA", (20, 20), (255, 0, 0, 0))
     clear.save(tmp_path / "clear.png")
     clear.convert("LA").save(tmp_path / "grey.png")
+    Image.new("1", (20, 20), 0).save(tmp_path / "dots.png", transparency=0)
     Image.new("P", (20, 20)).save(tmp_path / "palette.gif", transparency=0)
-    for name in ("clear.png", "grey.png", "palette.gif"):
+    for name in ("clear.png", "grey.png", "dots.png", "palette.gif"):
         assert read_photo(tmp_path / name).getpixel((5, 5)) == (255, 255, 255), name
 
 

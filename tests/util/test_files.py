@@ -87,12 +87,17 @@ def test_an_error_while_writing_is_passed_on_and_leaves_nothing(tmp_path: Path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_is_there_is_kept(tmp_path: Path):
+@pytest.mark.parametrize("before", [True, False])
+def test_a_folder_that_is_there_is_kept(tmp_path: Path, before: bool):
+    if before:
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "folder" / "mine.txt").write_text("kept")
     with replacing(tmp_path / "folder") as temporary:
         temporary.mkdir()
         (temporary / "other.txt").write_text("another process was faster")
-        (tmp_path / "folder").mkdir()
-        (tmp_path / "folder" / "mine.txt").write_text("kept")
+        if not before:
+            (tmp_path / "folder").mkdir()
+            (tmp_path / "folder" / "mine.txt").write_text("kept")
     assert (tmp_path / "folder" / "mine.txt").read_text() == "kept"
     assert len(list(tmp_path.iterdir())) == 1
 

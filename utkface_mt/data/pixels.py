@@ -49,7 +49,7 @@ def in_rgb(picture: Image.Image) -> Image.Image:
         if tags.get(ExifTags.Base.PhotometricInterpretation) == 0:  # nought is white
             values = 255 - values
         return Image.fromarray((values + 0.5).astype(np.uint8)).convert("RGB")
-    if picture.mode == "1":
+    if picture.mode == "1" and not picture.has_transparency_data:
         return picture.convert("L").filter(ImageFilter.GaussianBlur(1)).convert("RGB")  # tones, which dots stand for
     rgb = picture.convert("RGB")
     if picture.has_transparency_data:
