@@ -8,16 +8,17 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 # What users give goes to the recipes as it is, through the environment: it may hold spaces, `$` and quotes.
-GIVEN  := PROFILE DATA WEIGHTS LIMIT ROW SEED N TRAIN ALL
+GIVEN  := PROFILE DATA WEIGHTS LIMIT ROW SEED N TRAIN ALL URL
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 PROFILED := $${PROFILE:+--profile "$$PROFILE"}
 RUN      := $(BIN)/python -m utkface_mt run $(PROFILED) $${DATA:+--data "$$DATA"} \
 	$${WEIGHTS:+--weights "$$WEIGHTS"} $${LIMIT:+--limit "$$LIMIT"} $(ARGS)
+TESTS    := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 FACES    := --data "$$DATA" $${WEIGHTS:+--weights "$$WEIGHTS"} $(PROFILED)
 
 .PHONY: run workers test test-slow test-browser lint unit notebooks-check audit bench docs lab setup notebooks readme \
-	collect reproduce bundle margins exports backbones pretrain label-audit lock clean help
+	collect reproduce bundle margins exports backbones pretrain label-audit wheel lock clean help
 
 run: setup ## Set up, then run all notebooks (PROFILE=sample|cpu|full DATA=PATH WEIGHTS=PATH LIMIT=N)
 	$(RUN)
@@ -34,16 +35,16 @@ lint: setup ## Ruff: style and format, notebooks too
 	$(BIN)/ruff format --check .
 
 unit: setup ## The unit tests alone (some minutes)
-	$(BIN)/python -m pytest tests -m "not slow and not browser"
+	$(TESTS) tests -m "not slow and not browser"
 
 test-slow: setup ## The tests that start processes and compile many networks
-	$(BIN)/python -m pytest tests -m "slow and not browser"
+	$(TESTS) tests -m "slow and not browser"
 
 test-browser: setup ## The report in headless Chromium (needs chromium and chromedriver on the path)
 	$(BIN)/python -m pytest tests -m browser
 
 notebooks-check: setup ## nbval: the tagged cells of the committed notebooks, which find what `make run` has trained
-	$(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout=900 --override-ini addopts= notebooks
+	$(TESTS) --nbval-lax --nbval-cell-timeout=900 --override-ini addopts= notebooks
 
 audit: setup ## Look the locked packages up among known vulnerabilities (needs network)
 	$(BIN)/python -m pip_audit --strict --disable-pip --require-hashes --requirement requirements.lock
@@ -97,6 +98,9 @@ backbones: setup ## For maintainers: measure what each backbone costs
 
 pretrain: setup ## For maintainers: train the weights that the sample starts from
 	$(BIN)/python -m tools.pretrain
+
+wheel: setup ## For maintainers: build what goes to PyPI, its page's links leading to URL=https://github.com/OWNER/REPOSITORY
+	$(BIN)/python -m tools.wheel "$$URL"
 
 lock: ## For maintainers: renew requirements.lock (needs uv)
 	uv pip compile --universal --generate-hashes --python-version 3.11 --extra notebooks --extra photos --extra export \
