@@ -1,5 +1,7 @@
 """Backbones: weights are those that were asked for, and never silently random."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,14 @@ def test_weights_are_never_silently_random(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr("keras.src.applications.mobilenet_v2.file_utils.get_file", no_network)
     with pytest.raises(UserError, match=r"could not be downloaded .*Check the network"):
+        build_backbone("mobilenet_v2", 1.0, 128, "imagenet")
+
+
+def test_a_download_cut_short_is_told_and_what_to_delete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    half = tmp_path / "half.h5"
+    half.write_bytes(bundled_path("mobilenet_v2", 1.0).read_bytes()[:100_000])
+    monkeypatch.setattr("keras.src.applications.mobilenet_v2.file_utils.get_file", lambda *_, **__: str(half))
+    with pytest.raises(UserError, match=r"could not be downloaded or read .*delete a half download in ~/\.keras/models"):
         build_backbone("mobilenet_v2", 1.0, 128, "imagenet")
 
 

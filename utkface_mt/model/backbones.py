@@ -55,8 +55,8 @@ def build_backbone(
         if not named:
             raise
         raise UserError(
-            f"The ImageNet weights of {backbone.title} could not be downloaded ({str(error).splitlines()[0]}). "
-            "Check the network, or give a .weights.h5 file with --weights."
+            f"The ImageNet weights of {backbone.title} could not be downloaded or read ({str(error).splitlines()[0]}). "
+            "Check the network, delete a half download in ~/.keras/models, or give a .weights.h5 file with --weights."
         ) from error
     network.name = "backbone"  # given afterwards: some constructors look their own name up
     if weights not in ("imagenet", "none"):
