@@ -17,7 +17,7 @@ from utkface_mt.util.errors import UserError
 
 from .command import call
 
-CONTENT = ("utkface_mt", "pyproject.toml", "README.md", "LICENSE")
+COPIED = ("utkface_mt", "tools", "tests", "pyproject.toml", "README.md", "LICENSE")  # pyproject.toml says what is taken
 RELATIVE = re.compile(r"(?<=\]\()(?![a-z]+:|#)[^)\s]+")  # the target of a link that is neither whole nor on the page
 BUILD = "import sys; from setuptools.build_meta import build_{0}; build_{0}(sys.argv[1])"
 PICTURES = (".png", ".jpg", ".svg")
@@ -43,7 +43,7 @@ def build(folder: Path, url: str) -> None:
         raise UserError(f"URL={url!r} should be the repository's address, like https://github.com/OWNER/REPOSITORY.")
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as name:
-        for source in map(repository_root().joinpath, CONTENT):
+        for source in map(repository_root().joinpath, COPIED):
             copy, left_out = Path(name) / source.name, shutil.ignore_patterns("__pycache__")
             shutil.copytree(source, copy, ignore=left_out) if source.is_dir() else shutil.copy(source, copy)
         page = Path(name) / "README.md"
