@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("url", help="where the repository is public, like https://github.com/OWNER/REPOSITORY")
     folder = Settings.read().runs_folder / "dist"
     build(folder, parser.parse_args().url.rstrip("/"))
-    print(f"Written: {', '.join(sorted(str(path) for path in folder.iterdir()))}")
+    print(f"Built in {folder}.")
 
 
 if __name__ == "__main__":
