@@ -122,12 +122,7 @@ def _run(options: argparse.Namespace) -> int:
             return follow(settings)
     console = Console(highlight=False)
     folder = run_notebooks(
-        settings,
-        console,
-        first=options.first,
-        only=options.only,
-        fresh=options.fresh,
-        cell_timeout=options.timeout,
+        settings, console, first=options.first, only=options.only, fresh=options.fresh, cell_timeout=options.timeout
     )
     use_style("Agg")
     console.print(f"Report: {write_report(folder, settings.profile, ladder_chart)}", soft_wrap=True)

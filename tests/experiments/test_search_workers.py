@@ -6,13 +6,14 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.trial import TrialState, create_trial
 
 from utkface_mt.config import Experiment, Settings
 from utkface_mt.experiments.results import Result
 from utkface_mt.experiments.run import result_key
-from utkface_mt.experiments.search_workers import fine_tune_study, search_with_workers
+from utkface_mt.experiments.search_workers import _study, fine_tune_study, search_with_workers
 from utkface_mt.experiments.workspace import Workspace, open_workspace
-from utkface_mt.training.search import START, suggest
+from utkface_mt.training.search import START, open_study, suggest
 from utkface_mt.util.errors import UserError
 
 
@@ -33,6 +34,24 @@ def test_the_command_gives_the_study_that_the_notebook_opens(
     notebooks = fine_tune_study(opened, replace(opened.start, fine_tune=1.0))
     assert [trial.params for trial in notebooks.trials] == [trial.params for trial in study.trials] == [first]
     assert "trial 0: validation loss 0.2500" in capfd.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_pruned_trial_leaves_no_states_behind(workspace: Workspace, tmp_path: Path):
+    """Two finished trials, better than any can be, have the third one pruned; each of its states has 5 to 80 MB."""
+    settings = replace(workspace.settings, epochs=2, trials=3, runs=str(tmp_path))
+    opened = open_workspace(settings)
+    experiment = replace(opened.start, fine_tune=1.0)
+    study = open_study(*_study(opened, replace(experiment, epochs=opened.profile.trial_epochs)))
+    drawn = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask()
+    suggest(drawn)
+    for _ in range(2):
+        losses = {"value": 0.0, "intermediate_values": {0: 0.0, 1: 0.0}}
+        study.add_trial(create_trial(params=drawn.params, distributions=drawn.distributions, **losses))
+    study = fine_tune_study(opened, experiment)
+    assert [trial.state for trial in study.trials].count(TrialState.PRUNED) == 1
+    assert list(tmp_path.rglob("training/history.json"))
+    assert not list(tmp_path.rglob("epoch-*.npz"))
 
 
 def test_workers_are_counted_from_one():

@@ -11,8 +11,7 @@ def gender_report(predictions: pd.DataFrame) -> pd.DataFrame:
     """Precision, recall, F1 and support of both genders, with accuracy and averages, as scikit-learn gives them."""
     codes = predictions["gender_true"], gender_predicted(predictions)
     options = {"labels": [0, 1], "target_names": list(GENDERS), "zero_division": 0}
-    report = classification_report(*codes, **options, output_dict=True)
-    table = pd.DataFrame(report).T
+    table = pd.DataFrame(classification_report(*codes, **options, output_dict=True)).T
     table.loc["accuracy", ["precision", "recall"]] = float("nan")
     table.loc["accuracy", "support"] = len(predictions)
     return table.astype({"support": int})

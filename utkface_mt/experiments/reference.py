@@ -22,8 +22,7 @@ PUBLIC_COLUMNS = ("file", "age_true", "age", "gender_true", "probability_female"
 
 def measured_entries(reference: Path = REFERENCE) -> list[dict[str, Any]]:
     """What stands in `results.json`: the rows, then their repeats with other seeds; nothing before the first run."""
-    path = reference / "results.json"
-    return read_json(path) if path.exists() else []
+    return read_json(path) if (path := reference / "results.json").exists() else []
 
 
 def measured_rows(profile: str = SHOWN) -> dict[str, dict[str, Any]]:

@@ -102,8 +102,7 @@ class ResultStore:
 
     def claim(self) -> None:
         """Marks the folder as a store of this format, before anything is written into it."""
-        mark = self.folder / "store.json"
-        if not mark.exists():
+        if not (mark := self.folder / "store.json").exists():
             write_json(mark, {"format": FORMAT})
 
     def load(self, key: str) -> Result | None:
@@ -133,8 +132,7 @@ class ResultStore:
 
     def row(self, name: str) -> Result | None:
         """The current result of a row, or None."""
-        path = self.folder / "rows" / f"{name}.json"
-        return self._pointed_at(path) if path.exists() else None
+        return self._pointed_at(path) if (path := self.folder / "rows" / f"{name}.json").exists() else None
 
     def rows(self, kind: str = "rows") -> list[Result]:
         """All rows there are, or all `repeats` of rows with other seeds, in the order of their names."""

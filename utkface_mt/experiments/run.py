@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -200,8 +201,6 @@ def _tensorboard(workspace: Workspace, name: str) -> list[keras.callbacks.Callba
     """Writes logs for TensorBoard if the settings ask for them; a run that goes on adds to them."""
     if not workspace.settings.tensorboard:
         return []
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError:
-        raise UserError("Logs for TensorBoard need one more package: pip install tensorboard") from None
+    if not find_spec("tensorboard"):
+        raise UserError("Logs for TensorBoard need one more package: pip install tensorboard")
     return [keras.callbacks.TensorBoard(str(workspace.folder / "tensorboard" / name), write_graph=False)]

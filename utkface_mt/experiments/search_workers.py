@@ -8,9 +8,10 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from ..config import Experiment, Settings
+from ..training.checkpoint import clear_states
 from ..training.fit import History
 from ..training.search import START, finished_trials, open_study, search
-from ..util.errors import UserError
+from ..util.errors import TrainingDivergedError, UserError
 from .rows import get_row
 from .run import result_key, run
 from .workspace import Workspace, open_workspace
@@ -25,7 +26,12 @@ def fine_tune_study(workspace: Workspace, experiment: Experiment, alone: bool = 
     base = replace(experiment, epochs=workspace.profile.trial_epochs)
 
     def train(found: dict[str, Any], callbacks: list) -> History:
-        return run(workspace, replace(base, **found), callbacks=callbacks).history
+        experiment = replace(base, **found)
+        try:
+            return run(workspace, experiment, callbacks=callbacks).history
+        except (optuna.TrialPruned, TrainingDivergedError):  # it is not gone on with
+            clear_states(workspace.store.place(result_key(workspace, experiment)) / "training")
+            raise
 
     return search(train, *_study(workspace, base), base.seed if alone else None, None if alone else _report)
 

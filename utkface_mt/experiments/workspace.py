@@ -84,8 +84,7 @@ class Workspace:
     @cached_property
     def data_digest(self) -> str:
         """Identifies faces, labels and split."""
-        columns = self.faces[["file", "sha256", "part"]].astype(str)
-        return digest(columns.to_numpy().tolist())
+        return digest(self.faces[["file", "sha256", "part"]].astype(str).to_numpy().tolist())
 
     def weights_path(self, experiment: Experiment) -> Path | None:
         """The weights file an experiment names.
