@@ -26,11 +26,11 @@ def fine_tune_study(workspace: Workspace, experiment: Experiment, alone: bool = 
     base = replace(experiment, epochs=workspace.profile.trial_epochs)
 
     def train(found: dict[str, Any], callbacks: list) -> History:
-        experiment = replace(base, **found)
+        tried = replace(base, **found)
         try:
-            return run(workspace, experiment, callbacks=callbacks).history
+            return run(workspace, tried, callbacks=callbacks).history
         except (optuna.TrialPruned, TrainingDivergedError):  # it is not gone on with
-            clear_states(workspace.store.place(result_key(workspace, experiment)) / "training")
+            clear_states(workspace.store.place(result_key(workspace, tried)) / "training")
             raise
 
     return search(train, *_study(workspace, base), base.seed if alone else None, None if alone else _report)
