@@ -8,12 +8,13 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 # What users give goes to the recipes as it is, through the environment: it may hold spaces, `$` and quotes.
-GIVEN  := PROFILE DATA WEIGHTS LIMIT ROW SEED N TRAIN ALL URL
+GIVEN  := ARGS PROFILE DATA WEIGHTS LIMIT ROW SEED N TRAIN ALL URL
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 PROFILED := $${PROFILE:+--profile "$$PROFILE"}
 RUN      := $(BIN)/python -m utkface_mt run $(PROFILED) $${DATA:+--data "$$DATA"} \
-	$${WEIGHTS:+--weights "$$WEIGHTS"} $${LIMIT:+--limit "$$LIMIT"} $(ARGS)
+	$${WEIGHTS:+--weights "$$WEIGHTS"} $${LIMIT:+--limit "$$LIMIT"} "$$@"
+SPLIT    := eval "set -- $$ARGS"
 TESTS    := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 FACES    := --data "$$DATA" $${WEIGHTS:+--weights "$$WEIGHTS"} $(PROFILED)
 
@@ -21,10 +22,10 @@ FACES    := --data "$$DATA" $${WEIGHTS:+--weights "$$WEIGHTS"} $(PROFILED)
 	collect reproduce bundle margins exports backbones pretrain label-audit wheel lock clean help
 
 run: setup ## Set up, then run all notebooks (PROFILE=sample|cpu|full DATA=PATH WEIGHTS=PATH LIMIT=N)
-	$(RUN)
+	$(SPLIT); $(RUN)
 
 workers: setup ## The same with N processes on this machine that train together (N=2)
-	@all=$$(seq -s, -f '127.0.0.1:%.0f' 29500 $$((29499 + $${N:-2}))); \
+	@$(SPLIT); all=$$(seq -s, -f '127.0.0.1:%.0f' 29500 $$((29499 + $${N:-2}))); \
 	for rank in $$(seq $$(($${N:-2} - 1))); do $(RUN) --workers "$$all" --rank $$rank & done; \
 	$(RUN) --workers "$$all" --rank 0 && wait
 

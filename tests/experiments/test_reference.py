@@ -81,3 +81,8 @@ def test_the_table_shows_measured_beside_published_and_leaves_out_what_was_not_m
     assert baseline["published age MAE"] == f"{published_rows()['03_baseline']['age_mae']:.2f}"
     with pytest.raises(UserError, match="no row '99_none'"):
         measured_result("99_none")
+
+
+def test_the_command_of_a_row_names_its_seed():
+    for entry in measured_entries():
+        assert (f"--seed {entry['seed']}" in entry["command"]) == (entry["seed"] != 0), entry["command"]

@@ -146,7 +146,9 @@ def test_what_cannot_be_read_is_told_why(photos: Path, tmp_path: Path, monkeypat
     damaged[-300:-100] = bytes(200)
     (tmp_path / "damaged.avif").write_bytes(damaged)
     (tmp_path / "program.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+    Image.fromarray(GREY.astype(np.float32) / 127.5 - 1).save(tmp_path / "below.tif")
     cases = {
+        tmp_path / "below.tif": "numbers below nought",
         photos / "broken.jpg": "no picture of a kind that can be read",
         photos / "empty.png": "the file is empty",
         tmp_path / "pipe.jpg": "it is no file",

@@ -2,10 +2,12 @@
 
 import csv
 import os
+import re
 import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from utkface_mt.faces.table import GrowingTable, as_text, check_table, escaped
 from utkface_mt.util.errors import UserError
@@ -94,14 +96,20 @@ def test_two_calls_with_one_table_do_not_lose_rows_in_silence(files: list[Path])
 
 def test_every_file_name_can_be_written_and_read_back(tmp_path: Path):
     names = [os.fsdecode(b"caf\xe9.jpg"), 'quote".jpg', "comma,.jpg", "new\nline.jpg", "雪.jpg", "=1+1.jpg"]
+    names += [r"caf\udce9.jpg", r"caf\\udce9.jpg", os.fsdecode(b"caf\\\xe9.jpg"), r"c:\photos\one.jpg"]
     table = GrowingTable(tmp_path / "faces.csv", COLUMNS, [], [])
     for name in names:
         table.add([_row(name)])
     table.close()
     with (tmp_path / "faces.csv").open(encoding="utf-8", newline="") as stream:
-        assert [row["file"] for row in csv.DictReader(stream)] == [escaped(name) for name in names]
-    back = escaped(names[0]).encode("raw_unicode_escape").decode("raw_unicode_escape")
-    assert os.fsencode(back) == b"caf\xe9.jpg"
+        written = [row["file"] for row in csv.DictReader(stream)]
+    assert written == [escaped(name) for name in names]
+    escapes = re.compile(r"\\(?:udc(..)|(\\))")
+    letters = [
+        escapes.sub(lambda match: match[2] or chr(0xDC00 + int(match[1], 16)), name) if r"\udc" in name else name
+        for name in written
+    ]
+    assert letters == names
 
 
 def test_a_table_takes_nobodys_place(tmp_path: Path):
@@ -109,6 +117,9 @@ def test_a_table_takes_nobodys_place(tmp_path: Path):
     for place, said in (("photo.jpg", "picture"), (".", "folder"), ("pipe", "folder, pipe")):
         with pytest.raises(UserError, match=f"take the place of a {said}"):
             check_table(tmp_path / place, COLUMNS)
+    Image.new("RGB", (9, 9)).save(tmp_path / "IMG.JPG_large", "JPEG")
+    with pytest.raises(UserError, match="take the place of a picture"):
+        check_table(tmp_path / "IMG.JPG_large", COLUMNS, force=True)
     foreign = tmp_path / "addresses.csv"
     foreign.write_text("name,street\n")
     with pytest.raises(UserError, match="holds no such table"):

@@ -55,6 +55,8 @@ def test_what_is_not_given_is_left_to_the_program(venv: Path):
     assert arguments(venv, "run", 'ARGS=--epochs 3 --runs "my runs"')[3:] == [
         *("--epochs", "3", "--runs", "my runs"),
     ]
+    awkward = arguments(venv, "run", """ARGS=--runs 'it"s $(HOME) $5' --data "a  b's" """)
+    assert awkward[3:] == ["--runs", 'it"s $(HOME) $5', "--data", "a  b's"]
 
 
 def test_workers_are_started_with_the_same_addresses(venv: Path):

@@ -13,7 +13,7 @@ from ..data.pixels import in_rgb
 from ..util.errors import UserError
 from ..util.files import read_whole
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif")
+SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".gif", ".heic", ".heif")
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM", "JPEG2000")  # others can run programs
 HEIF_BRANDS = (b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1")  # what stands in such a file's first bytes
 COPY = "utkface_mt annotated copy"  # the mark of what `annotate` wrote, in EXIF
@@ -54,7 +54,7 @@ def _below(path: Path, skipped: list[Path]) -> list[Path]:
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         files += [Path(parent, name) for name in names if not name.startswith(".")]
-    found = {file for file in files if file.name.lower().endswith(SUFFIXES) or _is_picture(file)}
+    found = {file for file in files if file.name.lower().endswith(SUFFIXES) or is_picture(file)}
     skipped += sorted(set(files) - found)
     found = {file for file in found if not (file.is_file() and is_copy(file))}
     if not found:
@@ -71,7 +71,8 @@ def is_copy(file: Path) -> bool:
         return False
 
 
-def _is_picture(file: Path) -> bool:
+def is_picture(file: Path) -> bool:
+    """Whether the content of a file is a picture's, whatever its name."""
     try:
         with warnings.catch_warnings(action="ignore"), _opened(file):
             return True

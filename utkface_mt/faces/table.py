@@ -7,15 +7,19 @@ from typing import Any
 
 from ..util.errors import UserError
 from ..util.files import check_writable, digest, replacing
-from .read import SUFFIXES
+from .read import SUFFIXES, is_picture
 
 HEADINGS = ("file", "face", "age", "gender", "note")
 _AS_TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace", "newline": ""}
 
 
 def escaped(text: str) -> str:
-    """Text that can be written as UTF-8: bytes of a file's name that are none stand as a backslash and `udc80` ff."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """Text for UTF-8, another for each name: bytes of a file's name that are none stand as a backslash and `udc80` ff.
+
+    A name that holds the like has its own backslashes doubled.
+    """
+    written = text.encode("utf-8", "backslashreplace").decode()
+    return text.replace("\\", "\\\\").encode("utf-8", "backslashreplace").decode() if "\\udc" in written else written
 
 
 def check_table(target: Path, columns: list[str], force: bool = False) -> None:
@@ -24,7 +28,7 @@ def check_table(target: Path, columns: list[str], force: bool = False) -> None:
     A folder, pipe or picture, what cannot be written, or, without `force`, what holds something else is a `UserError`.
     """
     other = target.exists() and not target.is_file()
-    if other or target.suffix.lower() in SUFFIXES:
+    if other or target.suffix.lower() in SUFFIXES or is_picture(target):
         kind = "folder, pipe or device" if other else "picture"
         raise UserError(f"--csv {target}: a table cannot take the place of a {kind}.")
     check_writable(target)
@@ -58,7 +62,8 @@ class GrowingTable:
 
     def add(self, rows: list[dict[str, Any]]) -> None:
         """Keeps the rows of one file."""
-        csv.DictWriter(self.stream, self.columns, extrasaction="ignore").writerows(rows)
+        written = [{**row, "file": escaped(row["file"])} for row in rows]
+        csv.DictWriter(self.stream, self.columns, extrasaction="ignore").writerows(written)
         self.stream.flush()
 
     def close(self) -> None:
