@@ -42,8 +42,13 @@ def ladder(profile: str = measured.SHOWN, short: bool = False) -> str:
 
 
 def steps(profile: str = measured.SHOWN) -> str:
-    """What each row changed against the row before, by the paired bootstrap."""
-    table = measured.measured_table(*measured.measured_rows(profile), profile=profile).T.filter(like="change")
+    """What each row changed against the row before, as published and here by the paired bootstrap."""
+    rows = measured.results_by_row(profile)
+    table = measured.measured_table(*rows, profile=profile).T.filter(like="change")
+    theirs = pd.DataFrame(measured.published_rows()).T.diff().dropna().rename(lambda name: rows[name].title)
+    age, gender = theirs["age_mae"].map("{:+.2f}".format), (100 * theirs["gender_accuracy"]).map("{:+.0f}".format)
+    for place, title, change in ((0, "published change of age MAE", age), (2, "published change of gender", gender)):
+        table.insert(place, title, change.reindex(table.index, fill_value=""))
     return _markdown(table[table["change of age MAE"] != ""].reset_index(names="row"))
 
 
