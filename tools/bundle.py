@@ -3,6 +3,7 @@
 With `--all-faces` the row's recipe is trained on all faces; interval and calibration are the row's even then.
 """
 
+import shutil
 import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -59,11 +60,17 @@ def bundle(workspace: Workspace, result: Result, folder: Path = BUNDLED_MODEL, a
         raise UserError("A weight is too large for half precision; train the row again with weight decay.")
     after = predict_part(workspace, network, experiment, "validation")
     files = {part: folder / f"{part}.weights.h5" for part in PARTS}
-    for part, model in zip(PARTS, (network.get_layer("backbone"), heads_of(network)), strict=True):
-        save_halved(model, files[part])
-    size = sum(file.stat().st_size for file in files.values())
-    if size > LARGEST:
-        raise UserError(f"The weights take {size / 1e6:.1f} MB; the package carries at most {LARGEST / 1e6:.0f} MB.")
+    with tempfile.TemporaryDirectory() as name:  # what is too large takes nothing's place
+        made = {part: Path(name) / file.name for part, file in files.items()}
+        for part, model in zip(PARTS, (network.get_layer("backbone"), heads_of(network)), strict=True):
+            save_halved(model, made[part])
+        size = sum(file.stat().st_size for file in made.values())
+        if size > LARGEST:
+            limit = f"the package carries at most {LARGEST / 1e6:.0f} MB"
+            raise UserError(f"The weights take {size / 1e6:.1f} MB; {limit}.")
+        for part, file in files.items():
+            with replacing(file) as temporary:
+                shutil.copyfile(made[part], temporary)
     row, age_head = load_network(workspace, result), workspace.age_head(experiment)
     described = {
         "row": result.row,

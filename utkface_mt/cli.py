@@ -144,10 +144,12 @@ def _add_search(verbs: Any) -> None:
 
 def _search(options: argparse.Namespace) -> int:
     from .experiments.search_workers import search_with_workers
+    from .training.search import best_parameters
 
     study = search_with_workers(_settings(options), options.processes)
+    best = best_parameters(study)
     print(f"Best: trial {study.best_trial.number}, validation loss {study.best_value:.4f}")
-    for name, value in study.best_params.items():
+    for name, value in best.items():
         print(f"  {name:<14} {value:g}" if isinstance(value, float) else f"  {name:<14} {value}")
     return 0
 

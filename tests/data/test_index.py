@@ -62,6 +62,15 @@ def test_unusable_pictures_are_quarantined_with_a_reason(make: Callable, reason:
     assert reason in _problem(folder)
 
 
+def test_different_files_of_one_defective_name_are_all_listed(folder: Path, picture: Callable):
+    pictures = [picture(form="PNG"), picture(form="PNG", mode="L"), picture(form="PNG"), b"", b""]
+    for number, data in enumerate(pictures):
+        (folder / str(number)).mkdir()
+        (folder / str(number) / "thirty_1_2.jpg").write_bytes(data)
+    opened = open_dataset(str(folder), folder.parent / "storage")
+    assert opened.quarantined["path"].tolist() == [f"{number}/thirty_1_2.jpg" for number in (0, 1, 3, 4)]  # 2 is a copy
+
+
 @pytest.mark.parametrize(
     ("mode", "form"), [("L", "JPEG"), ("CMYK", "JPEG"), ("RGBA", "PNG"), ("P", "PNG"), ("1", "PNG")]
 )

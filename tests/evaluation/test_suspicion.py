@@ -59,6 +59,8 @@ def test_near_duplicates_that_contradict_each_other_are_marked(faces: pd.DataFra
     pairs["age"] = [20, 26, 30, 30, 40, 45, 20, 60]
     pairs["gender"] = [0, 0, 0, 1, 1, 1, 0, 1]
     assert add_suspicion(pairs)["twins"].tolist() == ["age"] * 2 + ["gender"] * 2 + [""] * 2 + ["age and gender"] * 2
+    three = faces.head(3).assign(cluster=0, gender=0, age=[20, 25, 26])  # 25 is near enough to both
+    assert add_suspicion(three)["twins"].tolist() == ["age", "", "age"]
 
 
 def test_reasons_say_what_the_counts_count(faces: pd.DataFrame):

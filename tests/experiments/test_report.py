@@ -27,7 +27,7 @@ def test_rows_figures_captions_and_notebooks_are_on_the_page(profile: str, finis
     caption = "Drawn sample: *who* is in the data."
     figure = nbformat.v4.new_output("display_data", data={"image/png": PIXEL}, metadata={"caption": caption})
     cells = [
-        nbformat.v4.new_markdown_cell("# 1. Faces"),
+        nbformat.v4.new_markdown_cell("# 1. Faces\n\nNext: [the split](02_split.ipynb)."),
         nbformat.v4.new_code_cell("grid()", outputs=[figure], execution_count=1),
     ]
     (tmp_path / "notebooks").mkdir()
@@ -40,4 +40,8 @@ def test_rows_figures_captions_and_notebooks_are_on_the_page(profile: str, finis
     assert (SAMPLE_NOTE in page) is (profile == "sample")
     assert ("published" in page) is (profile == "cpu")
     assert 'src="http' not in page
-    assert (tmp_path / "notebooks" / "01_eda.html").exists()
+    first = tmp_path / "notebooks" / "01_eda.html"
+    assert "Next: the split." in first.read_text()
+    nbformat.write(nbformat.v4.new_notebook(cells=cells[:1]), tmp_path / "notebooks" / "02_split.ipynb")
+    write_report(tmp_path, profile, ladder_chart)
+    assert 'Next: <a href="02_split.html">the split</a>.' in first.read_text()  # once there is such a page

@@ -175,6 +175,7 @@ def test_a_row_killed_at_any_write_after_training_is_completed_without_training_
         trained = json.loads(next(moment.rglob("result.json")).read_text())["history"]
         assert trained == epochs == expected.history  # the times too: another training would take another time
         assert json.loads((moment / "results.json").read_text())[0]["age_mae"] == expected.test["age_mae"]
+        assert not list(moment.rglob("epoch-*.npz"))
     assert len(states) >= 6
 
 

@@ -38,8 +38,11 @@ def test_the_command_gives_the_study_that_the_notebook_opens(
 
 @pytest.mark.slow
 def test_a_pruned_trial_leaves_no_states_behind(workspace: Workspace, tmp_path: Path):
-    """Two finished trials, better than any can be, have the third one pruned; each of its states has 5 to 80 MB."""
-    settings = replace(workspace.settings, epochs=2, trials=3, runs=str(tmp_path))
+    """Two finished trials, better than any can be, have the third one pruned; each of its states has 5 to 80 MB.
+
+    The folder has a name that means something else in an address.
+    """
+    settings = replace(workspace.settings, epochs=2, trials=3, runs=str(tmp_path / "50%20 a?b{c}"))
     opened = open_workspace(settings)
     experiment = replace(opened.start, fine_tune=1.0)
     study = open_study(*_study(opened, replace(experiment, epochs=opened.profile.trial_epochs)))
@@ -52,6 +55,7 @@ def test_a_pruned_trial_leaves_no_states_behind(workspace: Workspace, tmp_path: 
     assert [trial.state for trial in study.trials].count(TrialState.PRUNED) == 1
     assert list(tmp_path.rglob("training/history.json"))
     assert not list(tmp_path.rglob("epoch-*.npz"))
+    assert (opened.folder / "studies" / "studies.db").exists()
 
 
 def test_workers_are_counted_from_one():

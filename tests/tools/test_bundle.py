@@ -12,6 +12,7 @@ from tools.bundle import bundle, save_halved
 from utkface_mt.evaluation.calibration import GenderCalibration
 from utkface_mt.faces.model import load_model
 from utkface_mt.util.backend import keras
+from utkface_mt.util.errors import UserError
 from utkface_mt.util.files import read_json
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def test_halved_weights_are_float16_in_the_file_and_load_as_rounded(tmp_path: Pa
 @pytest.mark.slow
 @pytest.mark.parametrize("all_faces", [False, True])
 def test_a_bundled_row_answers_as_its_rounded_network_and_fits_plain_keras(
-    workspace: "Workspace", tmp_path: Path, all_faces: bool
+    workspace: "Workspace", tmp_path: Path, all_faces: bool, monkeypatch: pytest.MonkeyPatch
 ):
     from utkface_mt.data.pixels import read_picture
     from utkface_mt.evaluation.metrics import score
@@ -82,3 +83,8 @@ def test_a_bundled_row_answers_as_its_rounded_network_and_fits_plain_keras(
     plain.load_weights(tmp_path / "model" / "backbone.weights.h5")
     for ours, theirs in zip(model.network.get_layer("backbone").weights, plain.weights, strict=True):
         assert np.array_equal(ours.numpy(), theirs.numpy())
+    (tmp_path / "model" / "heads.weights.h5").write_bytes(b"another model's")
+    monkeypatch.setattr("tools.bundle.LARGEST", 1000)
+    with pytest.raises(UserError, match=r"The weights take .* at most 0 MB"):
+        bundle(workspace, result, tmp_path / "model", all_faces)
+    assert (tmp_path / "model" / "heads.weights.h5").read_bytes() == b"another model's"

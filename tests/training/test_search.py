@@ -69,7 +69,9 @@ def test_an_interrupted_study_goes_on_and_the_stopped_trial_is_run_again(tmp_pat
     def stopping(found: dict[str, Any], callbacks: list) -> list[dict]:
         nonlocal count
         count += 1
-        if count == 3:
+        if count == 3:  # as training does that is stopped in its third epoch, and goes on there
+            callbacks[0]._trial.report(0.5, 0)
+            callbacks[0]._trial.report(0.25, 1)
             raise error
         return [{"val_loss": _loss(found)}]
 
@@ -79,6 +81,8 @@ def test_an_interrupted_study_goes_on_and_the_stopped_trial_is_run_again(tmp_pat
     assert len(finished_trials(study)) == 4
     failed = study.get_trials(states=(optuna.trial.TrialState.FAIL,))
     assert len(failed) == 1
+    again = next(trial for trial in finished_trials(study) if trial.params == failed[0].params)
+    assert again.intermediate_values == {0: 0.5, 1: 0.25}  # what it is pruned by, the epochs before the stop included
     assert failed[0].params in [trial.params for trial in finished_trials(study)]
 
 
@@ -100,8 +104,14 @@ def test_a_diverging_trial_is_pruned_and_the_study_goes_on(tmp_path: Path):
     study = search(objective, _storage(tmp_path), 3, seed=0)
     assert [trial.state.name for trial in study.trials] == ["PRUNED", "COMPLETE", "COMPLETE"]
     empty = open_study(_storage(tmp_path), 3, "another", START)
-    with pytest.raises(UserError, match="no completed trial"):
+    with pytest.raises(UserError, match="no completed trial; 0 were pruned"):
         best_parameters(empty)
+
+    def diverging(found: dict[str, Any], callbacks: list) -> list[dict]:
+        raise TrainingDivergedError("the loss is not a number")
+
+    with pytest.raises(UserError, match=r"no completed trial; 2 were pruned or diverged. .* more trials"):
+        best_parameters(search(diverging, _storage(tmp_path), 2, name="third", seed=0))
 
 
 def test_a_storage_that_cannot_be_opened_is_named_without_its_password():

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from utkface_mt.util import files
 from utkface_mt.util.errors import UserError
 from utkface_mt.util.files import digest, read_json, replacing, write_json
 
@@ -103,9 +104,14 @@ def test_a_folder_that_is_there_is_kept(tmp_path: Path, before: bool):
 
 
 @pytest.mark.parametrize("content", [b'{"age": ', b'"\xff"'])
-def test_damaged_json_is_named_with_what_to_do(tmp_path: Path, content: bytes):
+def test_damaged_json_is_named_with_what_to_do(tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "half.json").write_bytes(content)
     with pytest.raises(UserError, match=r"half.json is not valid JSON .* Delete it"):
+        read_json(tmp_path / "half.json")
+    with pytest.raises(UserError, match="not valid JSON .* Restore it"):
+        read_json(tmp_path / "half.json", "Restore it.")
+    monkeypatch.setattr(files, "__file__", str(tmp_path / "util" / "files.py"))  # as if it came with the package
+    with pytest.raises(UserError, match="not valid JSON .* Install the package again"):
         read_json(tmp_path / "half.json")
 
 

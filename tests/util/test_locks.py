@@ -1,6 +1,7 @@
 """Locks: one process at a time, whoever is refused is told by whom, and a dead process holds nothing."""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -50,6 +51,13 @@ def test_a_second_holder_is_refused_and_told_by_whom_until_the_first_is_killed(t
     finally:
         _kill(process)
     assert left_behind(path).startswith(f"Process {process.pid} has been running the notebooks")
+    described = path.with_suffix(".json")
+    own = described.read_text()
+    described.write_text(own.replace(f'"{platform.node()}"', '"elsewhere"'))
+    assert left_behind(path) == ""  # of a process on another machine nobody can say
+    described.write_text("[]")
+    assert left_behind(path) == ""
+    described.write_text(own)
     with holding(path, "taking over"):
         pass
     assert left_behind(path) == ""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..config import TRAINING_VERSION
 from ..util.errors import UserError
 from ..util.files import digest, read_json, write_json, write_table
 from .duplicates import cluster_faces
@@ -34,7 +35,7 @@ def open_dataset(source: str, storage: Path) -> Dataset:
     """
     folder = fetch(source, storage / "datasets")
     pictures = list_pictures(folder)
-    place = storage / "listings" / digest([str(folder.resolve()), pictures])
+    place = storage / "listings" / digest([str(folder.resolve()), pictures, TRAINING_VERSION])
     if not (place / "fingerprint.json").exists():
         table, greys = build_index(folder, [path for path, _, _ in pictures])
         _write(table, greys, place, source)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from ..config import TRAINING_VERSION
 from ..drawn_faces.sample import write_sample
 from ..util.errors import UserError
 from ..util.files import file_digest, replacing
@@ -45,7 +46,7 @@ def fetch(source: str, storage: Path) -> Path:
     if source in ("sample", "kaggle") and Path(source).is_dir():
         raise UserError(f"{source!r} names a dataset and a folder here. Give ./{source} for the folder.")
     if source == "sample":
-        return write_sample(storage / "sample")
+        return write_sample(storage / f"sample-{TRAINING_VERSION}")
     if source == "kaggle":
         return _download_from_kaggle()
     path = Path(source).expanduser()

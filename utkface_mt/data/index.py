@@ -62,7 +62,7 @@ def build_index(folder: Path, paths: list[str]) -> tuple[pd.DataFrame, np.ndarra
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         rows, greys = zip(*pool.map(lambda path: _examine(folder, path), paths), strict=True)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    copies = table.duplicated(["file", "sha256"])
+    copies = table.duplicated(["file", "sha256"]) & (table["sha256"] != "")  # what cannot be read is like nothing else
     table, greys = table[~copies].reset_index(drop=True), np.stack(greys)[~copies.to_numpy()]
     usable = table[table["problem"] == ""]
     clashes = usable.index[usable.duplicated("file")]
@@ -78,9 +78,9 @@ def _examine(folder: Path, path: str) -> tuple[tuple, np.ndarray]:
     digest, problem = "", ""
     grey = np.zeros((GREY_SIZE, GREY_SIZE), np.uint8)
     try:
-        age, gender, race = parse_name(name)
         data = read_whole(folder / path, LARGEST_FILE, ", too many for a crop")
         digest = hashlib.sha256(data).hexdigest()
+        age, gender, race = parse_name(name)
         grey = _small_grey(data)
         path.encode()
     except UnicodeEncodeError:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import ExifTags, Image, ImageFilter, ImageOps
 
+from ..config import TRAINING_VERSION
 from ..util.errors import UserError
 from ..util.files import digest, replacing
 
@@ -117,7 +118,7 @@ def open_pixels(dataset: Dataset, faces: pd.DataFrame, size: int, crop: float = 
         UserError: if the disk has no room for it.
     """
     cut = f"-{crop:g}" if crop else ""
-    path = dataset.storage / f"pixels-{size}{cut}-{digest(faces['file'].to_list())}.npy"
+    path = dataset.storage / f"pixels-{size}{cut}-{digest([TRAINING_VERSION, faces['file'].to_list()])}.npy"
     if not path.exists():
         _make(path, dataset.folder, faces["path"].to_list(), size, crop)
     return np.load(path, mmap_mode="r")

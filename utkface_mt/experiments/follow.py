@@ -26,7 +26,7 @@ def follow(settings: Settings) -> int:
     if FOLLOWED in os.environ:
         if left_behind(lock):
             raise lost(0)
-        if not lock.with_suffix(".json").exists():  # which says who holds it; not every shared disk has locks
+        if not lock.with_suffix(".json").exists():  # which says who holds it
             print("The first worker's run has ended.")
             return 0
     print(f"{cluster.name(cluster.rank)} follows {cluster.name(0)}.", flush=True)

@@ -92,10 +92,11 @@ def _last_row(row: Result) -> dict[str, Any]:
 
 
 def _notebook_page(path: Path) -> dict[str, Any]:
-    """Exports one executed notebook, unless its page is newer than itself; returns how the report lists it."""
+    """Exports one executed notebook, unless its page is newer than all that it may link; returns how it is listed."""
     target = path.with_suffix(".html")
     notebook = nbformat.read(path, as_version=4)
-    if not target.exists() or target.stat().st_mtime < path.stat().st_mtime:
+    newest = max(notebook.stat().st_mtime for notebook in path.parent.glob("*.ipynb"))
+    if not target.exists() or target.stat().st_mtime < newest:
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell.source = _links_of_a_run(cell.source, path.parent)

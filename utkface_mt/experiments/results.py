@@ -89,7 +89,8 @@ class ResultStore:
         """
         self.folder = folder
         mark = folder / "store.json"
-        if (folder / "experiments").is_dir() and (not mark.exists() or read_json(mark).get("format") != FORMAT):
+        advice = f'Write {{"format": {FORMAT}}} into it.'
+        if (folder / "experiments").is_dir() and (not mark.exists() or read_json(mark, advice).get("format") != FORMAT):
             raise UserError(
                 f"The results in {folder} were written by another version of utkface_mt, which kept them otherwise. "
                 "They are left as they are: start with --fresh, which puts them aside, or choose another folder with "

@@ -58,7 +58,7 @@ def run(
                 answers = predict_part(workspace, network, experiment, "validation")
                 workspace.store.save_predictions(key, "validation", answers)
                 result = workspace.store.save(_result(workspace, experiment, key, history))
-                clear_states(workspace.store.place(key) / "training")
+    clear_states(workspace.store.place(key) / "training")
     if not row:
         return result
     if not result.test:

@@ -3,6 +3,7 @@
 import multiprocessing
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -75,7 +76,7 @@ def _study(workspace: Workspace, base: Experiment) -> tuple[str, int, str, dict[
     """
     folder = workspace.folder / "studies"
     folder.mkdir(parents=True, exist_ok=True)
-    storage = workspace.settings.studies or f"sqlite:///{folder / 'studies.db'}"
+    storage = workspace.settings.studies or f"sqlite:///{quote(str(folder / 'studies.db'))}"
     first = {**START, **workspace.profile.first_trial}
     return storage, workspace.profile.trials, f"fine-tune-{result_key(workspace, base)}", first
 

@@ -87,4 +87,4 @@ def write_annotated(file: Path, rows: list[Mapping[str, Any]], target: Path) -> 
     mark[ExifTags.Base.Software] = COPY  # what tells copies from photos
     with replacing(target) as temporary:
         drawn = annotate(photo, rows, photo.width / photo.info["full_size"][0])
-        drawn.save(temporary, quality=92, exif=mark, comment=b"", icc_profile=None)  # none of the photo's own notes
+        drawn.save(temporary, quality=92, exif=mark, comment=b"", icc_profile=None, xmp=b"")  # none of its own notes

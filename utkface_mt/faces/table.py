@@ -51,28 +51,36 @@ class GrowingTable:
 
         What was kept for the same `options` is found again, of those `files` that have not changed since.
         """
-        self.target, self.columns = target, columns
-        self.part = target.with_name(f"{target.stem}.part-{digest([columns, *options])[:8]}.csv")
+        self.target, self.shown = target, columns
+        self.columns = list(dict.fromkeys([*columns, "note"]))  # which people are told at the end
+        self.part = target.with_name(f"{target.stem}.part-{digest([self.columns, *options])[:8]}.csv")
         self.rows = self._finished(files) if self.part.exists() else []
         with replacing(self.part) as temporary, temporary.open("w", **_AS_TEXT) as stream:
-            writer = csv.DictWriter(stream, columns)
+            writer = csv.DictWriter(stream, self.columns)
             writer.writeheader()
             writer.writerows(self.rows)
         self.stream = self.part.open("a", **_AS_TEXT)
 
     def add(self, rows: list[dict[str, Any]]) -> None:
-        """Keeps the rows of one file."""
+        """Keeps the rows of one file; a `UserError` if another call has taken the table over."""
+        self._check_ours()
         written = [{**row, "file": escaped(row["file"])} for row in rows]
         csv.DictWriter(self.stream, self.columns, extrasaction="ignore").writerows(written)
         self.stream.flush()
 
     def close(self) -> None:
         """Puts the whole table in its place."""
-        os.fsync(self.stream.fileno())
+        self._check_ours()
+        self.stream.close()
+        with replacing(self.target) as made, self.part.open(**_AS_TEXT) as kept, made.open("w", **_AS_TEXT) as stream:
+            writer = csv.DictWriter(stream, self.shown, extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(csv.DictReader(kept))
+        self.part.unlink()
+
+    def _check_ours(self) -> None:
         if not self.part.exists() or not os.path.samestat(os.fstat(self.stream.fileno()), self.part.stat()):
             raise UserError(f"Another call writes {self.target} at the same time. Wait for it, or give another file.")
-        self.stream.close()
-        os.replace(self.part, self.target)
 
     def _finished(self, files: list[Path]) -> list[dict[str, str]]:
         """The rows of files not changed since, but for the last one's, whose name too may be cut off."""

@@ -21,7 +21,7 @@ import psutil
 import sqlalchemy
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from ..util.backend import keras
 from ..util.errors import TrainingDivergedError, UserError
@@ -130,7 +130,11 @@ def best_parameters(study: optuna.Study) -> dict[str, Any]:
         UserError: if no trial was completed.
     """
     if not study.get_trials(states=(TrialState.COMPLETE,)):
-        raise UserError("The study has no completed trial. Run notebook 05 again; it goes on with the study.")
+        cut = len(study.get_trials(states=(TrialState.PRUNED,)))
+        raise UserError(
+            f"The study has no completed trial; {cut} were pruned or diverged. Run notebook 05 again, with more trials "
+            "(--trials) than that; it goes on with the study."
+        )
     return study.best_params
 
 
@@ -187,9 +191,14 @@ def _requeue_orphans(study: optuna.Study) -> None:
 
 
 def _queue_again(study: optuna.Study, trial: optuna.Trial | FrozenTrial) -> None:
-    """Queues a trial's point: what it was told to try, also where it had not drawn that yet, and what it drew."""
-    told = study.get_trials(deepcopy=False)[trial.number].system_attrs.get("fixed_params", {})
-    study.enqueue_trial({**told, **trial.params})
+    """Queues a trial's point: what it was told to try, also where it had not drawn that yet, and what it drew.
+
+    With it go the losses so far, by which it is pruned: training goes on after the last finished epoch.
+    """
+    known = study.get_trials(deepcopy=False)[trial.number]
+    point = {"fixed_params": {**known.system_attrs.get("fixed_params", {}), **trial.params}}
+    losses = known.intermediate_values
+    study.add_trial(create_trial(state=TrialState.WAITING, system_attrs=point, intermediate_values=losses))
 
 
 def _is_orphan(trial: FrozenTrial) -> bool:

@@ -100,16 +100,17 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, advice: str = "Delete it; a run makes its own anew.") -> Any:
     """Reads a JSON file.
 
     Raises:
-        UserError: if the file is not valid JSON.
+        UserError: if the file is not valid JSON, with `advice`, or that for a file that comes with the package.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:  # not UTF-8, or not JSON
-        raise UserError(f"{path} is not valid JSON ({error}). Delete it; a run makes its own anew.") from error
+        advice = "Install the package again." if Path(__file__).parents[1] in path.resolve().parents else advice
+        raise UserError(f"{path} is not valid JSON ({error}). {advice}") from error
 
 
 def read_whole(path: Path, most: int, advice: str) -> bytes:

@@ -6,9 +6,11 @@ The operating system holds the locks, so that they end with the process that too
 import contextlib
 import json
 import os
+import platform
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -38,7 +40,8 @@ def holding(path: Path, work: str, waiting: Callable[[str], None] | None = None)
         lock = _acquire(path, -1)
     described = path.with_suffix(".json")
     try:
-        write_json(described, {"process": os.getpid(), "work": work, "since": time.strftime("%Y-%m-%d %H:%M:%S")})
+        holder = {"process": os.getpid(), "host": platform.node(), "work": work}
+        write_json(described, {**holder, "since": time.strftime("%Y-%m-%d %H:%M:%S")})
         yield
     finally:
         described.unlink(missing_ok=True)
@@ -46,11 +49,14 @@ def holding(path: Path, work: str, waiting: Callable[[str], None] | None = None)
 
 
 def left_behind(path: Path) -> str:
-    """Who held a lock that is free now but was not given back: its process was killed. Empty if nobody."""
+    """Who held a lock that is free now but was not given back: its process was killed. Empty if nobody.
+
+    Of a process on another machine nobody can say: not every shared disk has locks.
+    """
     if not (lock := _acquire(path, 0)):
         return ""
     lock.release()
-    return _holder(path) if path.with_suffix(".json").exists() else ""
+    return _holder(path) if _described(path).get("host") == platform.node() else ""
 
 
 def join_run(folder: Path) -> None:
@@ -101,8 +107,14 @@ def _acquire(path: Path, seconds: float) -> FileLock | None:
 
 
 def _holder(path: Path) -> str:
-    try:
-        holder = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        return f"Process {holder['process']} has been {holder['work']} since {holder['since']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return f"Another process holds {path.name}"
+    if holder := _described(path):
+        return "Process {process} has been {work} since {since}".format_map(holder)
+    return f"Another process holds {path.name}"
+
+
+def _described(path: Path) -> dict[str, Any]:
+    """What the file beside a lock says of who took it; empty if there is none, or it is damaged."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        told = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        return dict.fromkeys(("process", "host", "work", "since"), "?") | told
+    return {}
