@@ -34,10 +34,8 @@ def in_rgb(picture: Image.Image) -> Image.Image:
     """RGB of 8 bits, transparent parts laid over white, and more than 8 bits scaled from their whole range.
 
     16 bits reach to 65,535, or to 4,095 if none is higher: a camera's 12 bits. Of 32 bits and of fractions nobody says
-    how far they reach: to the first of 1, 255 and 65,535 that is not exceeded, else to the largest value.
-
-    Raises:
-        UserError: if numbers below nought leave open which one is black.
+    how far they reach: to the first of 1, 255 and 65,535 that is not exceeded, else to the largest value. If numbers
+    below nought leave open which one is black, it is a `UserError`.
     """
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         tags, values = getattr(picture, "tag_v2", {}), np.asarray(picture)

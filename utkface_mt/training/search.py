@@ -131,10 +131,8 @@ def best_parameters(study: optuna.Study) -> dict[str, Any]:
     """
     if not study.get_trials(states=(TrialState.COMPLETE,)):
         cut = len(study.get_trials(states=(TrialState.PRUNED,)))
-        raise UserError(
-            f"The study has no completed trial; {cut} were pruned or diverged. Run notebook 05 again, with more trials "
-            "(--trials) than that; it goes on with the study."
-        )
+        more = "Run notebook 05 again, with more trials (--trials) than that; it goes on with the study."
+        raise UserError(f"The study has no completed trial; {cut} were pruned or diverged. {more}")
     return study.best_params
 
 
@@ -191,10 +189,7 @@ def _requeue_orphans(study: optuna.Study) -> None:
 
 
 def _queue_again(study: optuna.Study, trial: optuna.Trial | FrozenTrial) -> None:
-    """Queues a trial's point: what it was told to try, also where it had not drawn that yet, and what it drew.
-
-    With it go the losses so far, by which it is pruned: training goes on after the last finished epoch.
-    """
+    """Queues a trial's point, drawn or only told to it, with its losses: training goes on, and is pruned by them."""
     known = study.get_trials(deepcopy=False)[trial.number]
     point = {"fixed_params": {**known.system_attrs.get("fixed_params", {}), **trial.params}}
     losses = known.intermediate_values

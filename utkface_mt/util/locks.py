@@ -18,6 +18,7 @@ from .errors import UserError
 from .files import unwritable, write_json
 
 RUNNER = "UTKFACE_MT_RUNNER"  # set for the kernels of a run: which run they belong to
+HELD = ("process", "host", "work", "since")  # what stands in the file beside a lock
 _kept: list[FileLock] = []  # held until this process ends
 
 
@@ -40,8 +41,8 @@ def holding(path: Path, work: str, waiting: Callable[[str], None] | None = None)
         lock = _acquire(path, -1)
     described = path.with_suffix(".json")
     try:
-        holder = {"process": os.getpid(), "host": platform.node(), "work": work}
-        write_json(described, {**holder, "since": time.strftime("%Y-%m-%d %H:%M:%S")})
+        held = (os.getpid(), platform.node(), work, time.strftime("%Y-%m-%d %H:%M:%S"))
+        write_json(described, dict(zip(HELD, held, strict=True)))
         yield
     finally:
         described.unlink(missing_ok=True)
@@ -49,10 +50,7 @@ def holding(path: Path, work: str, waiting: Callable[[str], None] | None = None)
 
 
 def left_behind(path: Path) -> str:
-    """Who held a lock that is free now but was not given back: its process was killed. Empty if nobody.
-
-    Of a process on another machine nobody can say: not every shared disk has locks.
-    """
+    """Which process of this machine was killed while it held a lock; empty if none. Not all shared disks have locks."""
     if not (lock := _acquire(path, 0)):
         return ""
     lock.release()
@@ -107,14 +105,13 @@ def _acquire(path: Path, seconds: float) -> FileLock | None:
 
 
 def _holder(path: Path) -> str:
-    if holder := _described(path):
-        return "Process {process} has been {work} since {since}".format_map(holder)
+    if told := _described(path):
+        return "Process {process} has been {work} since {since}".format_map(told)
     return f"Another process holds {path.name}"
 
 
 def _described(path: Path) -> dict[str, Any]:
     """What the file beside a lock says of who took it; empty if there is none, or it is damaged."""
     with contextlib.suppress(OSError, ValueError, TypeError):
-        told = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        return dict.fromkeys(("process", "host", "work", "since"), "?") | told
+        return dict.fromkeys(HELD, "?") | json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     return {}
