@@ -19,7 +19,7 @@ from utkface_mt.util.files import write_json
 from utkface_mt.util.runtime import describe_machine, library_versions
 
 from . import bench_training as training
-from .bench_data import PARTS, apart, growth_exponent, measure_predict, write_faces
+from .bench_data import PARTS, apart, growth_exponent, measure_predict, seconds_to_first_answer, write_faces
 from .bench_training import BATCH
 from .command import call
 from .readme import performance
@@ -50,7 +50,7 @@ def run_benchmark(folder: Path, amounts: Amounts) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder) as name:
         scratch = Path(name)
-        rows, rate = _measure_training(amounts)
+        rows, rates = _measure_training(amounts)
         rows += _measure_predictions(amounts)
         print(f"Drawing {amounts.drawn} faces and making {amounts.indexed:,} of them ...", flush=True)
         drawn, _ = draw_batch(amounts.drawn, seed=0)
@@ -60,7 +60,8 @@ def run_benchmark(folder: Path, amounts: Amounts) -> dict[str, Any]:
         preparation = [apart("prepare", faces, place / str(count), count, size) for count in counts]
         print("Predicting {:,} photos and {:,} crops ...".format(*amounts.predicted), flush=True)
         predicted = measure_predict(drawn, scratch, *amounts.predicted)
-    report = _report(rows, rate, preparation, predicted)
+        first = median(seconds_to_first_answer(scratch / "photos" / "0.jpg") for _ in range(amounts.turns))
+    report = _report(rows, rates, preparation, predicted, first)
     write_json(folder / "bench.json", report)
     print(performance(report), f"Written: {folder / 'bench.json'}", sep="\n\n")
     return report["summary"]
@@ -80,7 +81,10 @@ def _row(key: str, what: str, plain_way: str, amount: int, seconds: dict) -> dic
 
 
 def _measure_training(amounts: Amounts) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Lines of the table, and rates in GMAC/s: of plain operations, of our steps, and their share of the faster."""
+    """Lines of the table, and rates in GMAC/s: of plain operations, of our steps, and their share of the faster.
+
+    With the rates stands what one of two processes sends in a step.
+    """
     rows, rate, shares = [], training.measure_limit(amounts.turns), {}
     limit = max(rate.values())
     for size, steps in zip(amounts.image_sizes, amounts.steps, strict=True):
@@ -95,9 +99,10 @@ def _measure_training(amounts: Amounts) -> tuple[list[dict[str, Any]], dict[str,
     keeps_up = {"plain": seconds["train"], "ours": seconds["input"]}  # of the smaller size: less time for the input
     rows.append(_row("input_over_step", f"augmented input, {size} px", INPUT_WAY, steps * BATCH, keeps_up))
     what, way = f"two processes on a core each, {{}} scaling, {size} px", "one process on one core"
-    for kind, took in training.measure_scaling(size, amounts.width, 3 * steps).items():
-        rows.append(_row(f"scaling_{kind}", what.format(kind), way, 1, took))
-    return rows, {**{name: round(value, 1) for name, value in rate.items()}, "share_of_limit": shares}
+    scaling, sent = training.measure_scaling(size, amounts.width, 3 * steps)
+    rows += [_row(f"scaling_{kind}", what.format(kind), way, 1, took) for kind, took in scaling.items()]
+    rate = {name: round(value, 1) for name, value in rate.items()}
+    return rows, {"multiply_add_rate": {**rate, "share_of_limit": shares}, "megabytes_a_step": round(sent / 1e6, 2)}
 
 
 def _measure_predictions(amounts: Amounts) -> list[dict[str, Any]]:
@@ -121,7 +126,7 @@ def _measure_input(faces: Path, scratch: Path, amounts: Amounts) -> dict[str, An
     return _row("cached_input", what, way, amounts.pictures, times)
 
 
-def _report(rows: list[dict], rate: dict, preparation: list[dict], predicted: dict[str, dict]) -> dict[str, Any]:
+def _report(rows: list[dict], rates: dict, preparation: list[dict], predicted: dict, first: float) -> dict[str, Any]:
     """What was measured, fit for JSON."""
     *grown, indexed = preparation
     counts = [entry["faces"] for entry in grown]
@@ -130,11 +135,12 @@ def _report(rows: list[dict], rate: dict, preparation: list[dict], predicted: di
     summary = {row["key"]: row["ratio"] for row in rows}
     summary |= {"index_seconds": round(indexed["index"], 1), "index_peak_mb": round(indexed["peak_mb"])}
     summary |= {f"predict_{what}": round(entry["faces_a_second"], 1) for what, entry in predicted.items()}
+    summary |= {"first_answer_seconds": round(first, 2), "megabytes_a_step": rates["megabytes_a_step"]}
     return {
         "machine": describe_machine(),
         "versions": library_versions(),
         "rows": rows,
-        "multiply_add_rate": rate,
+        **rates,
         "preparation": preparation,
         "growth": exponents,
         "predict": predicted,

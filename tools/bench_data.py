@@ -64,6 +64,13 @@ def measure_predict(drawn: np.ndarray, folder: Path, photos: int, crops: int) ->
     return {"photos": apart("predict", folder / "photos"), "crops": apart("predict", cut, "aligned")}
 
 
+def seconds_to_first_answer(photo: Path) -> float:
+    """What `utkface-mt predict` takes for one photo, from the command to its end."""
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "utkface_mt", "predict", photo], stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - started
+
+
 def apart(work: str, *given: Any) -> dict[str, Any]:
     """What `prepare` or `predict` gives in a process of its own."""
     words = [str(value.resolve()) if isinstance(value, Path) else str(value) for value in given]

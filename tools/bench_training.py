@@ -113,8 +113,11 @@ def measure_training(size: int, width: float, steps: int, turns: int) -> tuple[d
     return alternate(ways, turns), multiply_adds(ours)
 
 
-def measure_scaling(size: int, width: float, steps: int) -> dict[str, dict[str, list[float]]]:
-    """Seconds a face on one core, and of two processes with a core each: with the same batch, and with twice that."""
+def measure_scaling(size: int, width: float, steps: int) -> tuple[dict[str, dict[str, list[float]]], float]:
+    """Seconds a face on one core, and of two processes with a core each: with the same batch, and with twice that.
+
+    With them come the bytes that each of the two sends in a step.
+    """
     two, found = "127.0.0.1:29510,127.0.0.1:29511", {}
     for name, workers, batch in (("one", "", BATCH), ("strong", two, BATCH), ("weak", two, 2 * BATCH)):
         with tempfile.TemporaryDirectory() as folder:
@@ -123,22 +126,29 @@ def measure_scaling(size: int, width: float, steps: int) -> dict[str, dict[str, 
             starting = [[sys.executable, "-c", code % rank] for rank in range(1 + bool(workers))]
             processes = [subprocess.Popen(command, stdout=subprocess.PIPE) for command in starting]
             printed = [process.communicate()[0] for process in processes]
-        found[name] = [seconds / batch for seconds in json.loads(printed[0].splitlines()[-1])]
-    return {kind: {"plain": found["one"], "ours": found[kind]} for kind in ("strong", "weak")}
+        seconds, sent = np.transpose(json.loads(printed[0].splitlines()[-1]))
+        found[name] = (seconds / batch).tolist()
+    return {kind: {"plain": found["one"], "ours": found[kind]} for kind in ("strong", "weak")}, np.median(sent) / 2
 
 
 def share_training(folder: str, workers: str, width: float, size: int, steps: int, batch: int, rank: int) -> None:
-    """One of those processes: prints the seconds of its steps but the first two."""
+    """One of those processes: prints of its steps but the first two the seconds and the bytes on the loopback."""
     os.sched_setaffinity(0, {rank})
     name_workers(workers, rank)
     faces, marks = Faces(batch * steps, size), []
-    clock = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: marks.append(time.perf_counter()))
+    clock = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: marks.append(_now_and_sent()))
     rows = np.arange(batch * steps)
     data = TrainingData(faces.source, rows, rows[:2], 1 + rows % 99, rows % 2, rows)
     with get_strategy("multiworker" if workers else "auto").scope():
         network, adam = build_network(faces.head, width=width, image_size=size), build_optimizer("adam", 1e-3)
         fit(network, data, faces.head, adam, Path(folder), epochs=1, batch_size=batch, callbacks=[clock])
-    print(json.dumps(np.diff(marks[1:]).tolist()))
+    print(json.dumps(np.diff(marks[1:], axis=0).tolist()))
+
+
+def _now_and_sent() -> tuple[float, int]:
+    """The time, and the bytes that this machine has sent to itself (0 where the system does not count them)."""
+    count = Path("/sys/class/net/lo/statistics/tx_bytes")
+    return time.perf_counter(), int(count.read_text()) if count.exists() else 0
 
 
 def measure_limit(turns: int) -> dict[str, float]:

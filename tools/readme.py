@@ -162,18 +162,24 @@ def performance(report: dict[str, Any] | None = None) -> str:
     }
     *grown, indexed = report["preparation"]
     growth = {"in all": report["summary"]["growth_exponent"], **report["growth"]}
-    shares = report["multiply_add_rate"]["share_of_limit"].items()
+    rate = report["multiply_add_rate"]
+    shares = rate["share_of_limit"].items()
+    steps = ", ".join(f"{rate[key]:.0f} at {key[5:]} px ({share:.0%} of the limit)" for key, share in shares)
     facts = {
         f"index and clusters of {indexed['faces']:,} faces": f"{indexed['index']:.0f} s, {indexed['peak_mb']:,.0f} MB",
         f"power by which time grows, {grown[0]['faces']:,} to {grown[-1]['faces']:,} faces": ", ".join(
             f"{part} {value:.2f}" for part, value in growth.items()
         ),
-        "our training step's share of the limit": ", ".join(f"{key[5:]} px {share:.0%}" for key, share in shares),
+        "multiply-adds, billions a second": "matrix product {matrix_product:.0f}, convolution {convolution:.0f}; "
+        f"our training step {steps}".format(**rate),
         "machine": f"{report['machine']}; TensorFlow {report['versions']['tensorflow']}",
     }
     for what, entry in report["predict"].items():
         form = "{faces:,} faces, {faces_a_second:.1f} in a second, {peak_mb:,.0f} MB"
         facts[f"`predict` on {what}"] = form.format(**entry)
+    if first := report["summary"].get("first_answer_seconds"):  # what older reports do not have
+        facts["`utkface-mt predict` of one photo, start to end"] = f"{first:.1f} s"
+        facts["what each of two processes sends in a step"] = f"{report['megabytes_a_step']:.1f} MB"
     return f"{_table(report['rows'], columns)}\n\n{_facts(facts)}"
 
 

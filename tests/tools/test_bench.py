@@ -27,7 +27,7 @@ TINY = Amounts(
 )
 PROMISED = {"train_64", "step_64", "train_32", "step_32", "frozen_baseline", "input_over_step", "cached_input"}
 PROMISED |= {"scaling_strong", "scaling_weak", "single_inference", "index_seconds", "index_peak_mb", "growth_exponent"}
-PROMISED |= {"predict_photos", "predict_crops"}
+PROMISED |= {"predict_photos", "predict_crops", "first_answer_seconds", "megabytes_a_step"}
 
 
 def test_ways_take_turns_and_the_first_turn_does_not_count():
@@ -70,4 +70,5 @@ def test_the_whole_benchmark_writes_table_figure_and_every_promised_number(
     assert not (tmp_path / "scratch").exists()
     shown = capsys.readouterr().out
     assert "model.predict" in shown
-    assert "share of the limit" in shown
+    assert f"matrix product {rate['matrix_product']:.0f}, convolution {rate['convolution']:.0f}" in shown
+    assert f"{rate['step_64']:.0f} at 64 px ({rate['share_of_limit']['step_64']:.0%} of the limit)" in shown
