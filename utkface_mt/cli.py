@@ -90,9 +90,7 @@ def _add_run(verbs: Any) -> None:
 
 def _add_settings(verb: argparse.ArgumentParser, without: Sequence[str] = ()) -> None:
     """A flag for each field of `Settings`, but for some."""
-    for entry in fields(Settings):
-        if entry.name in without:
-            continue
+    for entry in (one for one in fields(Settings) if one.name not in without):
         flag = "--storage" if entry.name == "studies" else f"--{entry.name}"
         if entry.type is bool:
             verb.add_argument(flag, action="store_true", default=None, help=entry.metadata["help"])
@@ -338,10 +336,10 @@ def _predict(options: argparse.Namespace) -> int:
             for file, found in bar.track(answers, len(files), len(files) - len(left), description="Looking at photos"):
                 if folder:
                     write_annotated(file, found, copies[file])
-                rows += found
-                done.add(escaped(str(file)))
                 if table:
                     table.add(found)
+                rows += found
+                done.add(escaped(str(file)))
                 if options.json:
                     print(*map(json.dumps, found), sep="\n", flush=True)
         if table:
@@ -355,8 +353,8 @@ def _predict(options: argparse.Namespace) -> int:
         raise
     if not options.json:
         print(as_text(rows))
-    own = {file.resolve() for file in (table.target, table.part)} if table else set()
-    return _say_what_is_missing(rows, [one for one in skipped if one.resolve() not in own])
+    own = {os.path.realpath(file) for file in (table.target, table.part)} if table else set()
+    return _say_what_is_missing(rows, [one for one in skipped if os.path.realpath(one) not in own])
 
 
 def _check_predict(options: argparse.Namespace) -> None:

@@ -54,8 +54,9 @@ def _problem(folder: Path) -> str:
         (lambda picture: _png_that_claims(20_000, 20_000), "far more pixels"),
         (lambda picture: _png_that_claims(200, 200), "truncated or damaged"),
         (lambda picture: b"\xff\xd8\xff" * 7_000_000, "21 MB, too many"),
+        (lambda picture: picture(form="PNG", exif=b"Exif\0\0II*\0"), "requires a buffer"),
     ],
-    ids=["empty", "text", "cut", "tiny", "oblong", "GIF", "WEBP", "a bomb", "a PNG without end", "huge"],
+    ids=["empty", "text", "cut", "tiny", "oblong", "GIF", "WEBP", "a bomb", "a PNG without end", "huge", "EXIF cut"],
 )
 def test_unusable_pictures_are_quarantined_with_a_reason(make: Callable, reason: str, folder: Path, picture: Callable):
     (folder / NAME).write_bytes(make(picture))

@@ -35,11 +35,12 @@ def test_a_crop_of_16_bits_or_with_transparent_parts_is_seen_as_people_see_it(tm
     expected = prepare_picture(Image.fromarray(grey), 128)
     assert np.array_equal(prepare_picture(read_picture(tmp_path, "deep.png"), 128), expected)
     assert np.array_equal(prepare_picture(deep, 128), expected)
-    camera = prepare_picture(Image.fromarray((grey * (4095 / 255)).round().astype(np.uint16)), 128)  # 12 bits of 16
-    assert np.abs(camera.astype(int) - expected).max() <= 1
-    below = Image.fromarray(grey.astype(np.float32) / 127.5 - 1)
-    with pytest.raises(UserError, match="numbers below nought"):
-        prepare_picture(below, 128)
+    Image.fromarray((grey * (4095 / 255)).round().astype(np.uint16)).save(tmp_path / "camera.tif")  # 12 bits of 16
+    for camera in (read_picture(tmp_path, "camera.tif"), Image.open(tmp_path / "camera.tif").copy()):
+        assert np.abs(prepare_picture(camera, 128).astype(int) - expected).max() <= 1
+    for below in (grey.astype(np.float32) / 127.5 - 1, grey.astype(np.int32) - 128):
+        with pytest.raises(UserError, match="numbers below nought"):
+            prepare_picture(Image.fromarray(below), 128)
     glass = Image.new("RGBA", (200, 200), (0, 0, 0, 0))
     glass.save(tmp_path / "glass.png")
     assert np.asarray(read_picture(tmp_path, "glass.png")).min() == 255

@@ -194,7 +194,12 @@ def test_pictures_in_a_folder_are_told_by_their_content_and_links_are_followed_o
         (tmp_path / "album" / name).write_bytes(picture)
     (tmp_path / "album" / "link.jpg").symlink_to(photos / "three.jpg")
     (tmp_path / "album" / "loop").symlink_to(tmp_path)
-    assert {path.name for path in list_photos(tmp_path)} == {"IMG_1.JPG_large", "no suffix", "link.jpg"}
+    (tmp_path / "album" / "itself.jpg").symlink_to("itself.jpg")
+    Image.new("RGB", (60, 60)).save(tmp_path / "album" / "stub.png", exif=b"Exif\0\0II*\0")  # Pillow: struct.error
+    found = {path.name for path in list_photos(tmp_path)}
+    assert found == {"IMG_1.JPG_large", "no suffix", "link.jpg", "itself.jpg", "stub.png"}
+    with pytest.raises(UserError, match="cannot be read"):
+        read_photo(tmp_path / "album" / "stub.png")
 
 
 def test_a_path_without_pictures_is_named(photos: Path, tmp_path: Path):

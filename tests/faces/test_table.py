@@ -58,12 +58,13 @@ def test_a_table_appears_when_it_is_whole_and_goes_on_with_what_was_finished(fil
 
 def test_files_that_changed_or_went_or_were_cut_off_are_looked_at_again(files: list[Path]):
     table = GrowingTable(Path("faces.csv"), COLUMNS, [], files)
-    for name in ("a.jpg", "b.jpg", "b.jpg", "c.jpg", "c.jpg"):
+    for name in ("a.jpg", "b.jpg", "b.jpg", "c.jpg"):
         table.add([_row(name)])
-    table.stream.write("c.")  # cut off within a name
-    table.stream.flush()
     time.sleep(0.01)
     Path("a.jpg").write_text("another picture")
+    table.add([_row("c.jpg")])  # later than that
+    table.stream.write("c.")  # cut off within a name
+    table.stream.flush()
     kept = GrowingTable(Path("faces.csv"), COLUMNS, [], files).rows
     assert [row["file"] for row in kept] == ["b.jpg", "b.jpg"]
     Path("b.jpg").unlink()

@@ -168,9 +168,9 @@ def test_keras_needs_each_of_the_two_repairs(missing: str, said: str):
     command = [sys.executable, "-c", WITHOUT, *filter(None, [missing])]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     processes = [subprocess.Popen(command, env=one, **streams) for one in environments]
-    printed = "".join(process.communicate(timeout=300)[0] for process in processes)
-    print(printed)
-    assert said in printed, (
+    printed = [process.communicate(timeout=300)[0] for process in processes]
+    print(*printed)
+    assert all(said in one for one in printed), (
         f"Under MultiWorkerMirroredStrategy Keras needs the repair `{missing}` no longer, or another one: take it "
         f"out of WorkerModel in utkface_mt/training/workers.py and out of docs/several_machines.md. {printed}"
     )

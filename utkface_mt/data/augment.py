@@ -36,9 +36,7 @@ STRENGTHS["worn"] = replace(STRENGTHS["strong"], grey=0.15, few=0.2, small=0.3)
 
 def get_augment(name: str) -> Augment | None:
     """The function for an experiment's `augment`, or None for `none`."""
-    if name == "none":
-        return None
-    return lambda pictures, draws: augment_pictures(pictures, draws, STRENGTHS[name])
+    return None if name == "none" else lambda pictures, draws: augment_pictures(pictures, draws, STRENGTHS[name])
 
 
 def augment_pictures(pictures: tf.Tensor, draws: tf.Tensor, strength: Strength) -> tf.Tensor:

@@ -59,15 +59,11 @@ def near_duplicate_pairs(greys: np.ndarray) -> np.ndarray:
     pairs = close_hashes(perceptual_hashes(greys))
     similar = [np.empty(0, bool)]
     for start in range(0, len(pairs), _BLOCK):
-        first, second = (_normalised(greys[side]) for side in pairs[start : start + _BLOCK].T)
-        similar.append(np.einsum("ij,ij->i", first, second) > LEAST_CORRELATION)
+        flat = greys[pairs[start : start + _BLOCK].T].reshape(2, -1, greys[0].size).astype(np.float32)
+        flat -= flat.mean(axis=2, keepdims=True)
+        flat /= np.linalg.norm(flat, axis=2, keepdims=True) + 1e-6
+        similar.append(np.einsum("ij,ij->i", *flat) > LEAST_CORRELATION)
     return pairs[np.concatenate(similar)]
-
-
-def _normalised(greys: np.ndarray) -> np.ndarray:
-    flat = greys.reshape(len(greys), -1).astype(np.float32)
-    flat -= flat.mean(axis=1, keepdims=True)
-    return flat / (np.linalg.norm(flat, axis=1, keepdims=True) + 1e-6)
 
 
 def cluster_faces(digests: pd.Series, greys: np.ndarray) -> np.ndarray:

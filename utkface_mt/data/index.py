@@ -6,6 +6,7 @@ Each picture is decoded once, here, so that a damaged file is found before train
 import hashlib
 import io
 import os
+import struct
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -90,7 +91,7 @@ def _examine(folder: Path, path: str) -> tuple[tuple, np.ndarray]:
         problem = cannot if error.errno else "the picture is truncated or damaged"
     except Image.DecompressionBombError:
         problem = f"the picture has far more pixels than {CROP_SIZE} x {CROP_SIZE}"
-    except (ValueError, SyntaxError) as error:
+    except (ValueError, SyntaxError, struct.error) as error:
         problem = str(error)
     readable = [text.encode("utf-8", "replace").decode() for text in (path, name)]
     return (*readable, age, gender, race, digest, problem), grey
@@ -103,7 +104,6 @@ def _small_grey(data: bytes) -> np.ndarray:
     except Image.UnidentifiedImageError:
         raise ValueError("the file is no JPEG or PNG picture") from None
     if picture.size != (CROP_SIZE, CROP_SIZE):
-        size = f"{picture.width} x {picture.height}"
-        raise ValueError(f"the picture is {size} pixels instead of {CROP_SIZE} x {CROP_SIZE}")
+        raise ValueError("the picture is {} x {} pixels instead of {} x {}".format(*picture.size, CROP_SIZE, CROP_SIZE))
     grey = in_rgb(ImageOps.exif_transpose(picture)).convert("L")
     return np.asarray(grey.resize((GREY_SIZE, GREY_SIZE), Image.Resampling.BOX))

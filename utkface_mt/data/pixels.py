@@ -39,15 +39,13 @@ def in_rgb(picture: Image.Image) -> Image.Image:
     """
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         tags, values = getattr(picture, "tag_v2", {}), np.asarray(picture)
-        if picture.mode == "I" and tags.get(ExifTags.Base.SampleFormat, (1,))[0] == 1:
+        if picture.mode == "I" and tags and tags.get(ExifTags.Base.SampleFormat, (1,))[0] == 1:
             values = values.view(np.uint32)  # Pillow knows no 32 bits without a sign
         values = np.nan_to_num(values.astype(np.float32), posinf=0, neginf=0)
         highest = float(values.max(initial=0))
         reach = 4095.0 if highest < 4096 else 65_535.0
         if picture.mode in ("I", "F"):
             reach = next((end for end in (1.0, 255.0, 65_535.0) if highest <= end), highest)
-        elif bits := tags.get(ExifTags.Base.BitsPerSample):
-            reach = 2.0 ** bits[0] - 1
         if values.min(initial=0) < -reach / 20:  # less is what sharpening leaves
             raise UserError("A picture with numbers below nought does not say which is black: save it with 8 bits.")
         values = values.clip(0, reach) * (255 / reach)

@@ -98,19 +98,14 @@ def _draws(clusters: int) -> np.ndarray:
 def _from_sums(sums: np.ndarray) -> dict[str, np.ndarray]:
     """Scores from sums `[samples, 8]`."""
     count, absolute, square, within, male_male, male_female, female_male, female_female = sums.T
-    count = np.maximum(count, 1)
-
-    def f1(hits: np.ndarray, missed: np.ndarray, false: np.ndarray) -> np.ndarray:
-        return 2 * hits / np.maximum(2 * hits + missed + false, 1e-9)
-
-    male = f1(male_male, male_female, female_male) * (male_male + male_female)
-    female = f1(female_female, female_male, male_female) * (female_male + female_female)
+    count, wrong = np.maximum(count, 1), male_female + female_male
+    male, female = (2 * hits / np.maximum(2 * hits + wrong, 1e-9) for hits in (male_male, female_female))
     return {
         "age_mae": absolute / count,
         "age_rmse": np.sqrt(square / count),
         "age_within_5": within / count,
         "gender_accuracy": (male_male + female_female) / count,
-        "gender_f1_weighted": (male + female) / count,
+        "gender_f1_weighted": (male * (male_male + male_female) + female * (female_male + female_female)) / count,
     }
 
 

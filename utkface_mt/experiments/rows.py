@@ -44,14 +44,7 @@ SCHEDULERS = ("plateau", "cosine")  # what row 08 compares
 ROWS = (
     Row("00_constant", "Always the median age and the majority gender", final=False, made_in="03_baseline"),
     Row("03_baseline", "Baseline: frozen backbone", "00_constant", HEADS_ALONE, starts_over=True),
-    Row(
-        "05_fine_tune",
-        "Fine-tuned, hyperparameters searched",
-        "03_baseline",
-        {"fine_tune": 1.0},
-        starts_over=True,
-        found="search",
-    ),
+    Row("05_fine_tune", "Fine-tuned, hyperparameters searched", "03_baseline", {"fine_tune": 1.0}, True, "search"),
     Row("06_sample_weights", "+ gender sample weights", "05_fine_tune", {"sample_weights": "balanced"}),
     Row("07_augmentation", "+ image augmentation", "06_sample_weights", {"augment": "standard"}),
     Row("08_scheduler", "+ learning-rate scheduler", "07_augmentation", found="comparison"),

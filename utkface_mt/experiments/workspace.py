@@ -115,7 +115,10 @@ def open_workspace(settings: Settings) -> Workspace:
     start = replace(profile.start, weights=weights, seed=settings.seed)
     dataset = open_dataset(settings.data, settings.runs_folder / "cache")
     faces = limit_faces(dataset.faces, settings.limit, SPLIT_SEED).reset_index(drop=True)
-    faces["part"] = _parts(dataset, faces)
+    split = dataset.storage / f"split-{digest([faces['file'].to_list(), SPLIT_SEED, TRAINING_VERSION])}.csv.gz"
+    if not split.exists():  # dealing out takes a while for many faces
+        write_table(split, assign_parts(faces, SPLIT_SEED).to_frame())
+    faces["part"] = pd.read_csv(split)["part"].astype(pd.CategoricalDtype(list(PARTS), ordered=True))
     folder = settings.runs_folder / settings.profile
     join_run(folder)
     ResultStore(folder)  # one that cannot be read is told now and not after hours of training
@@ -125,12 +128,3 @@ def open_workspace(settings: Settings) -> Workspace:
         versions = {**library_versions(), "training": TRAINING_VERSION}
         introduce({"version": versions, "data set": workspace.data_digest, "experiment": experiment})
     return workspace
-
-
-def _parts(dataset: Dataset, faces: pd.DataFrame) -> pd.Series:
-    """The split of `faces`, made once and kept with the dataset: dealing out takes a while for many faces."""
-    depends_on = [faces["file"].to_list(), SPLIT_SEED, TRAINING_VERSION]
-    path = dataset.storage / f"split-{digest(depends_on)}.csv.gz"
-    if not path.exists():
-        write_table(path, assign_parts(faces, SPLIT_SEED).to_frame())
-    return pd.read_csv(path)["part"].astype(pd.CategoricalDtype(list(PARTS), ordered=True))

@@ -91,7 +91,7 @@ def export_model(to: str, out: Path, precision: str = "float32") -> Path:
         raise UserError(f"{to} can be written in {', '.join(PRECISIONS[to])}, not in {precision}.")
     if out.is_dir():
         raise UserError(f"{out} is a folder that exists already. Choose another --out, or remove it.")
-    if out.exists() and not licence_beside(out).exists():
+    if out.exists() and (to == "saved-model" or not licence_beside(out).exists()):
         raise UserError(f"{out} exists and is no earlier export. Choose another --out, or remove it.")
     check_writable(out)
     ranges = required_ranges(to, BUNDLED_MODEL) if precision == "int8" else {}

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
+from ..data.pixels import CROP_SIZE
 from .detect import CONFIDENCE, Face, find_faces
 from .model import ANSWERS, BATCH, NOT_SQUARE, Answer, FaceModel
 from .read import open_photo
 
 if TYPE_CHECKING:
     import pandas as pd
-    from PIL import Image
 
 COLUMNS = ("file", "face", *ANSWERS)
 DETAILS = ("left", "top", "right", "bottom", "confidence", "note")
@@ -92,7 +93,8 @@ def _look(file: Path, reading: Future[Image.Image], aligned: bool, confidence: f
         return Photo(file, find_faces(picture, confidence), *about)
     if picture.width != picture.height:
         return Photo(file, problem=NOT_SQUARE.format(*picture.size))
-    return Photo(file, [Face((0, 0, *picture.size), np.empty((0, 2)), None, 0, picture)], *about)
+    crop = picture.resize((CROP_SIZE, CROP_SIZE), Image.Resampling.LANCZOS)  # many are held at a time
+    return Photo(file, [Face((0, 0, *picture.size), np.empty((0, 2)), None, 0, crop)], *about)
 
 
 def _groups(photos: Iterable[Photo]) -> Iterator[list[Photo]]:

@@ -3,6 +3,7 @@
 import io
 import math
 import os
+import struct
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +18,7 @@ SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".avif", ".bmp", ".tif", 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM", "JPEG2000")  # others can run programs
 HEIF_BRANDS = (b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1")  # what stands in such a file's first bytes
 COPY = "utkface_mt annotated copy"  # the mark of what `annotate` wrote, in EXIF
-BROKEN = (ValueError, OSError, SyntaxError, Image.DecompressionBombError)  # what opening a broken picture raises
+BROKEN = (ValueError, OSError, SyntaxError, struct.error, Image.DecompressionBombError)  # opening a broken picture
 LONGEST_SIDE = 4096  # pixels: larger pictures are made smaller, which costs no face that could be found
 LARGEST_FILE = 200_000_000  # bytes
 LIGHT_MODES, MOST_PIXELS = ("1", "L", "RGB", "YCbCr"), 80_000_000  # of other modes, which take 1.5 GB at so many
@@ -33,12 +34,12 @@ def list_photos(paths: str | Path | Iterable[str | Path], skipped: list[Path] | 
     Raises:
         UserError: if there is nothing at a path, or no picture in a folder.
     """
-    found: dict[Path, Path] = {}
+    found: dict[str, Path] = {}
     for path in map(Path, [paths] if isinstance(paths, str | Path) else paths):
         if not os.path.exists(path):  # which a name that no file can have does not break
             raise UserError(f"{path} does not exist. Give pictures, or folders of pictures.")
         for file in _below(path, [] if skipped is None else skipped) if path.is_dir() else [path]:
-            found.setdefault(file.resolve(), file)
+            found.setdefault(os.path.realpath(file), file)
     return list(found.values())
 
 

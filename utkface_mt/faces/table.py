@@ -2,6 +2,7 @@
 
 import csv
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ class GrowingTable:
         What was kept for the same `options` is found again, of those `files` that have not changed since.
         """
         self.target, self.shown = target, columns
-        self.columns = list(dict.fromkeys([*columns, "note"]))  # which people are told at the end
+        self.columns = list(dict.fromkeys([*columns, "note", "since"]))  # people are told the note at the end
+        self.since = time.time_ns()  # a photo that changes from now on is looked at again another time
         self.part = target.with_name(f"{target.stem}.part-{digest([self.columns, *options])[:8]}.csv")
         self.rows = self._finished(files) if self.part.exists() else []
         with replacing(self.part) as temporary, temporary.open("w", **_AS_TEXT) as stream:
@@ -64,7 +66,7 @@ class GrowingTable:
     def add(self, rows: list[dict[str, Any]]) -> None:
         """Keeps the rows of one file; a `UserError` if another call has taken the table over."""
         self._check_ours()
-        written = [{**row, "file": escaped(row["file"])} for row in rows]
+        written = [{**row, "file": escaped(row["file"]), "since": self.since} for row in rows]
         csv.DictWriter(self.stream, self.columns, extrasaction="ignore").writerows(written)
         self.stream.flush()
 
@@ -84,12 +86,12 @@ class GrowingTable:
 
     def _finished(self, files: list[Path]) -> list[dict[str, str]]:
         """The rows of files not changed since, but for the last one's, whose name too may be cut off."""
-        kept = self.part.stat().st_mtime
-        same = {escaped(str(file)) for file in files if file.exists() and file.stat().st_ctime <= kept}
+        changed = {escaped(str(file)): file.stat().st_ctime_ns for file in files if file.exists()}
         with self.part.open("r", **_AS_TEXT) as stream:
             rows = list(csv.DictReader(stream))
         last = [row["file"] for row in rows[-2:] if row["file"].startswith(rows[-1]["file"])]
-        return [row for row in rows if row["file"] in same and row["file"] not in last]
+        rows = [row for row in rows if row["file"] in changed and row["file"] not in last]
+        return [row for row in rows if changed[row["file"]] <= int(row["since"])]
 
 
 def as_text(rows: list[dict[str, Any]]) -> str:

@@ -63,18 +63,13 @@ def build_backbone(
         file = bundled_path(name, width) if weights == "bundled" else path
         if file is None:
             raise UserError(f"The experiment starts from the weights {weights}: give that file's path as the weights.")
-        _load(network, file, f"{backbone.title} at width {width:g}")
+        try:
+            network.load_weights(file)
+        except (ValueError, OSError) as error:
+            raise UserError(
+                f"{file} does not fit {backbone.title} at width {width:g} ({str(error).splitlines()[0]}). Give weights "
+                "of that network, saved without its classifier."
+            ) from error
+        if broken := [weight.path for weight in network.weights if not np.isfinite(weight.numpy()).all()]:
+            raise UserError(f"{file} holds values that are no numbers, first in {broken[0]}. Give another file.")
     return network
-
-
-def _load(network: keras.Model, file: Path, title: str) -> None:
-    try:
-        network.load_weights(file)
-    except (ValueError, OSError) as error:
-        raise UserError(
-            f"{file} does not fit {title} ({str(error).splitlines()[0]}). Give weights of that network, saved "
-            "without its classifier."
-        ) from error
-    broken = [weight.path for weight in network.weights if not np.isfinite(weight.numpy()).all()]
-    if broken:
-        raise UserError(f"{file} holds values that are no numbers, first in {broken[0]}. Give another file.")

@@ -67,10 +67,9 @@ def build_network(
     for layer in base.layers[: round(len(base.layers) * (1 - fine_tune))]:  # those nearest to the picture
         layer.trainable = False
     inputs = keras.Input((image_size, image_size, 3), name="picture")
-    pixels = inputs
-    if BACKBONES[backbone].rescale:
-        pixels = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(inputs)
-    features = keras.layers.GlobalAveragePooling2D(name="features")(base(pixels))
+    rescale = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")
+    features = base(rescale(inputs) if BACKBONES[backbone].rescale else inputs)
+    features = keras.layers.GlobalAveragePooling2D(name="features")(features)
     return keras.Model(inputs, _heads(features, age_head, dropout, seed), name="age_and_gender")
 
 

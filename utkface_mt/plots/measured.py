@@ -14,8 +14,7 @@ from .training import learning_curves
 
 def measured_label(row: str = "03_baseline") -> str:
     """On which faces a row of the measured ladder stands: how captions of its figures begin."""
-    size = reference.measured_result(row).experiment.image_size
-    return f"UTKFace, {size} pixels"
+    return f"UTKFace, {reference.measured_result(row).experiment.image_size} pixels"
 
 
 def measured_ladder(row: str = "") -> Figure:
@@ -26,8 +25,7 @@ def measured_ladder(row: str = "") -> Figure:
 
 def measured_differences(*names: str) -> Figure:
     """What the rows of these names changed against the row before, by the paired bootstrap; how far seeds scatter."""
-    rows = reference.measured_rows()
-    results = reference.measured_results()
+    rows, results = reference.measured_rows(), reference.measured_results()
     changes = {metric: [rows[name]["difference"][metric] for name in names] for metric, _, _ in PANELS}
     labels = ("change of age MAE in years (left is better)", "change of gender accuracy in points (right is better)")
     figure = score_panels([get_row(name).title for name in names], changes, labels)
@@ -54,5 +52,4 @@ def measured_curves(*names: str) -> Figure:
 def measured_faces() -> pd.DataFrame:
     """The committed split with the labels in its names: `file`, `cluster`, `part`, `age`, `gender`, `race`."""
     split = reference.measured_split()
-    labels = pd.DataFrame([parse_name(file) for file in split["file"]], columns=["age", "gender", "race"])
-    return pd.concat([split, labels], axis=1)
+    return split.join(pd.DataFrame(map(parse_name, split["file"])))

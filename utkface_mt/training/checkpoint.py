@@ -74,12 +74,9 @@ class Checkpoints(keras.callbacks.Callback):
         row["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         row["seconds"] = round(time.perf_counter() - self._started, 3)
         self.history.append(row)
-        if self.writing:
-            self._save(epoch)
-        if self.finished:
-            self.model.stop_training = True
-
-    def _save(self, epoch: int) -> None:
+        self.model.stop_training |= self.finished
+        if not self.writing:
+            return
         counters = ("wait", "best", "cooldown_counter") if self.plateau is not None else ()
         plateau = {name: float(getattr(self.plateau, name)) for name in counters}
         values = {f"v{number}": value.numpy() for number, value in enumerate(_variables(self.model))}
@@ -116,7 +113,7 @@ class Checkpoints(keras.callbacks.Callback):
 def clear_states(folder: Path) -> None:
     """Removes the states of a run whose result and weights have been put away; its history stays."""
     for path in folder.glob("epoch-*.npz"):
-        path.unlink()
+        path.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], list[np.ndarray]]:

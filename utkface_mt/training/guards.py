@@ -59,5 +59,4 @@ class StopBadTraining(keras.callbacks.Callback):
 
 def named(files: list[str]) -> str:
     """The first of some files by name, and how many more there are."""
-    more = f" and {len(files) - NAMED_FILES} more" if len(files) > NAMED_FILES else ""
-    return ", ".join(files[:NAMED_FILES]) + more
+    return ", ".join(files[:NAMED_FILES]) + (f" and {len(files) - NAMED_FILES} more" if files[NAMED_FILES:] else "")

@@ -68,5 +68,4 @@ def build_optimizer(
 
 def plateau_callback(patience: int) -> keras.callbacks.ReduceLROnPlateau:
     """Lowers the rate when the validation loss has not improved for half the patience of the early stop, in epochs."""
-    waits = max(1, patience // 2)
-    return keras.callbacks.ReduceLROnPlateau("val_loss", PLATEAU_FACTOR, patience=waits, min_lr=1e-7)
+    return keras.callbacks.ReduceLROnPlateau("val_loss", PLATEAU_FACTOR, patience=max(1, patience // 2), min_lr=1e-7)

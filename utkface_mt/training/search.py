@@ -118,8 +118,10 @@ def open_study(storage: str, trials: int, name: str, first: Mapping[str, Any], s
         pruner=optuna.pruners.MedianPruner(n_startup_trials=2, n_warmup_steps=1),
         load_if_exists=True,
     )
-    if not study.get_trials(deepcopy=False):
+    if not (known := study.get_trials(deepcopy=False)):
         study.enqueue_trial(dict(first))
+    elif len(known) > 1:
+        study.sampler.reseed_rng()  # or it would draw again what it has drawn
     return study
 
 

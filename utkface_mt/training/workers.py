@@ -8,6 +8,7 @@ says what is trained and when an epoch is over, the others follow. What a step c
 import atexit
 import contextlib
 import functools
+import importlib
 import itertools
 import json
 import os
@@ -18,12 +19,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tensorflow.python.eager import context  # of the key-value store there is no public name; Keras imports it too
-
 from ..data.batches import COUNTED
 from ..util.backend import keras, tf
 from ..util.errors import UserError
 
+context = importlib.import_module("tensorflow.python.eager.context")  # of its key-value store there is no public name
 VARIABLE = "TF_CONFIG"  # where TensorFlow, and what starts it on a cluster, keep addresses and rank
 JOIN_SECONDS = 600  # how long workers wait for each other before they give up
 PACK_BYTES = 2**21  # gradients in a message: the first ones are on their way while the others are computed

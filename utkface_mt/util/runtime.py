@@ -24,19 +24,16 @@ def stderr_to(path: Path | str) -> Iterator[None]:
         return
     target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
-        _flush_stderr()
+        if sys.stderr:
+            sys.stderr.flush()
         os.dup2(target, 2)
         yield
     finally:
-        _flush_stderr()
+        if sys.stderr:
+            sys.stderr.flush()
         os.dup2(kept, 2)
         os.close(kept)
         os.close(target)
-
-
-def _flush_stderr() -> None:
-    if sys.stderr:
-        sys.stderr.flush()
 
 
 def describe_machine() -> str:
