@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import optuna
 import pandas as pd
@@ -112,7 +113,7 @@ def _comparable(run: Result, row: Result, field: str) -> bool:
 
 
 def _study(database: Path) -> list[dict[str, Any]]:
-    storage = f"sqlite:///{database}"
+    storage = f"sqlite:///{quote(str(database))}"
     begun = [study for study in optuna.get_all_study_summaries(storage) if study.datetime_start]  # and not only founded
     newest = max(begun, key=lambda summary: summary.datetime_start)
     return [
