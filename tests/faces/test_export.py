@@ -92,6 +92,7 @@ def test_the_command_exports_below_three_megabytes_with_its_licence(tmp_path: Pa
         (["--to", "litert", "--out", "thesis.tflite"], "is no earlier export"),
         (["--to", "saved-model", "--precision", "int8", "--out", "model"], "saved-model can be written in float32"),
         (["--to", "saved-model", "--out", "."], "is a folder that exists already"),
+        (["--to", "saved-model", "--out", "earlier.tflite"], "is no earlier export"),  # of one file, no folder
         (["--to", "onnx", "--out", "thesis.tflite/model.onnx"], "cannot be written"),
     ],
 )
@@ -100,6 +101,8 @@ def test_an_export_takes_nobodys_place_and_says_so_at_once(
 ):
     monkeypatch.chdir(tmp_path)
     Path("thesis.tflite").write_text("years of work")
+    for name in ("earlier.tflite", "earlier.tflite.LICENSE.txt"):
+        Path(name).touch()
     assert main(["export", *options]) == 1
     assert said in capsys.readouterr().err
     assert Path("thesis.tflite").read_text() == "years of work"

@@ -65,9 +65,13 @@ def test_aligned_pictures_need_no_face_to_be_found(model: FaceModel, tmp_path: P
     Image.new("RGB", (200, 150)).save(tmp_path / "oblong.png")
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8 no picture")
     os.mkfifo(tmp_path / "pipe.jpg")
-    Image.new("L", (100, 100), 128).save(tmp_path / "small.png")
+    drawn_photo(4, side=200).resize((100, 100)).save(tmp_path / "small.png")
     table = predict_files([tmp_path, tmp_path / "small.png"], model, aligned=True)
     assert table["face"].tolist() == [0, 0, 0, 1]
+    assert table["right"].iloc[-1] == 100
+    assert table["age"].iloc[-1] == pytest.approx(
+        model.predict([Image.open(tmp_path / "small.png")])["age"][0], abs=1e-3
+    )
     for note, reason in zip(table["note"], ("it is no picture", "200 x 150", "it is no file", ""), strict=True):
         assert reason in note
     with pytest.raises(UserError, match="does not exist"):

@@ -60,6 +60,9 @@ def test_the_same_seed_draws_the_same_trials_and_another_differs(tmp_path: Path)
         study = search(lambda found, _: [{"val_loss": _loss(found)}], _storage(tmp_path / str(number)), 4, seed=seed)
         drawn.append([trial.params for trial in study.trials])
     assert drawn[0] == drawn[1] != drawn[2]
+    for trials in (5, 6, 7, 8):  # a study that is gone on with, each time by a sampler that starts anew
+        study = search(lambda found, _: [{"val_loss": 1.0}], _storage(tmp_path / "2"), trials, seed=1)
+    assert len({str(trial.params) for trial in study.trials}) == 8
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, UserError("Worker 1 was lost."), OSError("no room")])
@@ -110,7 +113,7 @@ def test_a_diverging_trial_is_pruned_and_the_study_goes_on(tmp_path: Path):
     def diverging(found: dict[str, Any], callbacks: list) -> list[dict]:
         raise TrainingDivergedError("the loss is not a number")
 
-    with pytest.raises(UserError, match=r"no completed trial; 2 were pruned or diverged. .* more trials"):
+    with pytest.raises(UserError, match=r"no completed trial; 2 were pruned or diverged. .* more --trials"):
         best_parameters(search(diverging, _storage(tmp_path), 2, name="third", seed=0))
 
 

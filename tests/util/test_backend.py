@@ -1,6 +1,8 @@
 """What importing TensorFlow through the package changes for the whole process."""
 
 import platform
+import subprocess
+import sys
 
 import pytest
 
@@ -19,3 +21,9 @@ def test_memory_that_a_step_frees_is_kept_for_the_next_one():
         faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
         del taken
     assert faults[-1] < size / 4096 / 100
+
+
+def test_nothing_is_said_on_the_way_to_tensorflow_whichever_module_asks_for_it_first():
+    code = "import utkface_mt.training.workers"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == done.stderr == ""

@@ -35,8 +35,7 @@ def add_suspicion(faces: pd.DataFrame) -> pd.DataFrame:
     female = _calibrated(faces)
     outside = np.maximum(faces["age"] - faces["age_high"], faces["age_low"] - faces["age"]).clip(lower=0)
     clusters, age = faces.groupby("cluster"), faces["age"]
-    youngest, oldest = clusters["age"].transform("min"), clusters["age"].transform("max")
-    other_age = np.maximum(oldest - age, age - youngest) > TWIN_YEARS
+    other_age = np.maximum(clusters["age"].transform("max") - age, age - clusters["age"].transform("min")) > TWIN_YEARS
     other_gender = clusters["gender"].transform("nunique") > 1
     said = np.select([other_age & other_gender, other_age, other_gender], ["age and gender", "age", "gender"], "")
     return faces.assign(

@@ -95,8 +95,7 @@ def _notebook_page(path: Path) -> dict[str, Any]:
     """Exports one executed notebook, unless its page is newer than all that it may link; returns how it is listed."""
     target = path.with_suffix(".html")
     notebook = nbformat.read(path, as_version=4)
-    newest = max(notebook.stat().st_mtime for notebook in path.parent.glob("*.ipynb"))
-    if not target.exists() or target.stat().st_mtime < newest:
+    if not target.exists() or target.stat().st_mtime < max(one.stat().st_mtime for one in path.parent.glob("*.ipynb")):
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell.source = _links_of_a_run(cell.source, path.parent)

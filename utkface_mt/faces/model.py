@@ -59,6 +59,10 @@ class Answer(NamedTuple):
 ANSWERS = Answer._fields
 
 
+def _folded(layer: keras.Layer) -> keras.Layer:
+    return freeze_statistics(layer) if isinstance(layer, keras.Model) else layer
+
+
 @dataclass(frozen=True)
 class FaceModel:
     """A trained network with everything that turns its outputs into answers. Threads may share it.
@@ -137,8 +141,7 @@ class FaceModel:
         with self._called.lock:
             self._called.faces += len(pictures)
             if not self._called.fast and self._called.faces >= WORTH_COMPILING:
-                fold = lambda layer: freeze_statistics(layer) if isinstance(layer, keras.Model) else layer  # noqa: E731
-                self._called.fast = compiled(keras.models.clone_model(self.network, clone_function=fold))
+                self._called.fast = compiled(keras.models.clone_model(self.network, clone_function=_folded))
         if self._called.fast:
             return self._called.fast(pictures)
         parts = (pictures[start : start + UNCOMPILED_BATCH] for start in range(0, len(pictures), UNCOMPILED_BATCH))

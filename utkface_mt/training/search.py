@@ -133,8 +133,7 @@ def best_parameters(study: optuna.Study) -> dict[str, Any]:
     """
     if not study.get_trials(states=(TrialState.COMPLETE,)):
         cut = len(study.get_trials(states=(TrialState.PRUNED,)))
-        more = "Run notebook 05 again, with more trials (--trials) than that; it goes on with the study."
-        raise UserError(f"The study has no completed trial; {cut} were pruned or diverged. {more}")
+        raise UserError(f"The study has no completed trial; {cut} were pruned or diverged. Go on with more --trials.")
     return study.best_params
 
 
@@ -192,9 +191,9 @@ def _requeue_orphans(study: optuna.Study) -> None:
 
 def _queue_again(study: optuna.Study, trial: optuna.Trial | FrozenTrial) -> None:
     """Queues a trial's point, drawn or only told to it, with its losses: training goes on, and is pruned by them."""
-    known = study.get_trials(deepcopy=False)[trial.number]
-    point = {"fixed_params": {**known.system_attrs.get("fixed_params", {}), **trial.params}}
-    losses = known.intermediate_values
+    old = study.get_trials(deepcopy=False)[trial.number]
+    point = {"fixed_params": {**old.system_attrs.get("fixed_params", {}), **trial.params}}
+    losses = old.intermediate_values
     study.add_trial(create_trial(state=TrialState.WAITING, system_attrs=point, intermediate_values=losses))
 
 
