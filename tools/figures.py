@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 
 from utkface_mt.config import repository_root
 from utkface_mt.data.labels import gender_name, race_name
-from utkface_mt.evaluation.calibration import AgeInterval
 from utkface_mt.evaluation.metrics import by_group
 from utkface_mt.evaluation.tables import age_error_grid
 from utkface_mt.experiments.rows import ROWS
@@ -48,16 +47,19 @@ def _figures() -> dict[str, Figure]:
     """How the rows scored and learnt, for whom the best one errs, and where the bundled model looks on average."""
     test = best_predictions()
     groups = [race_name(test["race"]).rename("race"), gender_name(test["gender_true"]).rename("gender")]
-    width = AgeInterval.fit(best_predictions("calibration")).half_width
     with np.load(BUNDLED_MODEL / "attribution.npz") as saved:
         names = {"for older": "age", "for female": "gender", "for male": "male"}
         heats = {f"Grad-CAM, {name}": saved[task].astype(np.float32) for name, task in names.items()}
         attribution = evaluation.attribution_row(saved["face"], heats, f"The average over {saved['faces']} faces")
+    curves = measured.measured_curves(*(row.name for row in ROWS[2:]))
+    for axes in curves.axes:  # two kinds of age loss, of which one is several times the other
+        axes.set_yscale("log", base=2)
+        axes.yaxis.set_major_formatter("{x:g}")
     return {
         "ladder": measured.measured_ladder(),
-        "learning_curves": measured.measured_curves(*(row.name for row in ROWS[2:])),
+        "learning_curves": curves,
         "age_error": evaluation.age_error_heatmap(age_error_grid(test)),
         "by_race_and_gender": evaluation.group_scores(by_group(test, groups), "By race code and gender"),
-        "predicted_against_true": evaluation.predicted_against_true(test, width),
+        "predicted_against_true": evaluation.predicted_against_true(test),
         "attribution": attribution,
     }

@@ -26,6 +26,7 @@ from .command import call
 
 BLOCK = re.compile(r"<!-- ([a-z-]+) -->\n.*?<!-- /\1 -->", re.DOTALL)
 SCORES = {"age MAE": "{age_mae:.2f}", "gender accuracy": "{gender_accuracy:.1%}"}
+FEW = 20  # faces: below that an interval from resampling says little
 CHANGE = {"change of age MAE [95 %]": "{change}"}
 
 
@@ -120,11 +121,14 @@ def races() -> str:
 
 
 def _scored(scores: pd.DataFrame) -> pd.DataFrame:
-    """Scores, as `by_group` gives them, with their intervals as text."""
+    """Scores, as `by_group` gives them, with their intervals as text where resampling makes one."""
 
     def column(name: str, form: str, factor: float = 1) -> list[str]:
-        ends = scores[[name, f"{name}_low", f"{name}_high"]].to_numpy()
-        return [with_interval(values, form, factor) for values in ends]
+        ends = zip(scores["n"], *(scores[f"{name}{end}"] for end in ("", "_low", "_high")), strict=True)
+        return [  # few faces, or none with an error: resampling knows nothing of what did not occur
+            with_interval([value, low, high], form, factor) if n >= FEW and low < high else f"{factor * value:{form}}"
+            for n, value, low, high in ends
+        ]
 
     ages, genders = column("age_mae", ".2f"), column("gender_accuracy", ".1f", 100)
     counted = {scores.index.name: scores.index.astype(str), "faces": scores["n"].to_numpy()}

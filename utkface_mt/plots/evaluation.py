@@ -61,16 +61,16 @@ def age_error_heatmap(grid: pd.DataFrame) -> Figure:
     return figure
 
 
-def predicted_against_true(predictions: pd.DataFrame, half_width: float) -> Figure:
-    """Predicted against true age, with the band of the conformal interval."""
+def predicted_against_true(predictions: pd.DataFrame, half_width: float = np.inf) -> Figure:
+    """Predicted against labelled age, with the band of the conformal interval if it has a finite half width."""
     figure, axes = plt.subplots(figsize=(5.6, 5.2))
     axes.scatter(predictions["age_true"], predictions["age"], s=12, alpha=0.35, color=BLUE, linewidths=0)
     ends = np.array([0, max(predictions["age_true"].max(), predictions["age"].max()) + 5])
-    axes.plot(ends, ends, color=GREY, linewidth=1, label="predicted = true")
+    axes.plot(ends, ends, color=GREY, linewidth=1, label="predicted = label")
     if np.isfinite(half_width):
         label = f"90 % interval: ± {half_width:.1f} years"
         axes.fill_between(ends, ends - half_width, ends + half_width, color=ORANGE, alpha=0.12, label=label)
-    axes.set(xlabel="true age in years", ylabel="predicted age in years", title="Predicted against true age")
+    axes.set(xlabel="labelled age in years", ylabel="predicted age in years", title="Predicted against labelled age")
     axes.set(xlim=ends, ylim=ends)
     axes.legend(loc="upper left")
     return figure

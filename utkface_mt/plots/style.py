@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, PINK, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9"  # Okabe and Ito, 2008
 GREY = "#6b7280"
-SEQUENTIAL = "cividis"
+SEQUENTIAL = sns.light_palette("#ff9a52", as_cmap=True)  # light to its end, so that dark figures on it can be read
 DIVERGING = "PuOr"
 
 

@@ -17,7 +17,7 @@ def learning_curves(results: Mapping[str, Result]) -> Figure:
     Losses of different age heads are of different kinds, so that their heights cannot be compared.
     """
     figure, panels = plt.subplots(1, 3, figsize=(12, 4.6))
-    colours = sns.color_palette("colorblind", len(results))
+    colours = sns.color_palette([*sns.color_palette("colorblind")[:6], "0.1"], len(results))
     names = (("loss", "both losses, weighted"), ("age_loss", "age loss"), ("gender_loss", "gender loss"))
     for axes, (name, title) in zip(panels, names, strict=True):
         for colour, (label, result) in zip(colours, results.items(), strict=True):
