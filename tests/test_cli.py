@@ -24,6 +24,9 @@ from utkface_mt.config import Settings
         (["run", "--weights", "missing.weights.h5"], "weights='missing.weights.h5'"),
         (["search", "--workers", "0"], "workers=0 should be 1 or more"),
         (["results", "missing"], "There are no results in missing"),
+        (["run", "--seed", "4294967296"], "seed=4294967296 should be"),
+        (["evaluate", ""], "There is no dataset at"),
+        (["check", "sample", "--csv="], "--csv is for --labels"),
     ],
 )
 def test_mistakes_get_one_message_and_no_traceback(

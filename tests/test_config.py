@@ -36,6 +36,8 @@ def test_unknown_fields_are_refused_with_a_hint():
         ({"epochs": True}, "should be of type int"),
         ({"learning_rate": "fast"}, "should be of type float"),
         ({"batch_size": 0}, "outside 1 to 4096"),
+        ({"seed": -1}, "seed=-1 is outside 0"),
+        ({"seed": 2**32}, "seed=4294967296 is outside 0"),
         ({"first_size": 100}, "should be multiples of 32"),
     ],
 )
@@ -95,6 +97,7 @@ def test_a_switch_is_off_where_the_environment_says_so(value: str, monkeypatch: 
         ("", {"colour": "red"}, "There is no setting 'colour'. There are profile, data"),
         ("", {"limit": "many"}, "limit='many' should be of type int"),
         ("", {"limit": -1}, "limit=-1 should be 0 or more"),
+        ("", {"seed": 2**32}, "seed=4294967296 should be 0 or more, and below"),
         ("", {"profile": "gpu"}, "There is no profile 'gpu'"),
         ("", {"profile": "cpu"}, "is for UTKFace: give the data"),
     ],

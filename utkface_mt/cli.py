@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Interrupted. The same command goes on from what is kept.", file=sys.stderr)
+        print("Interrupted. What is kept is found again by the same command.", file=sys.stderr)
         return 130
     except Exception as error:
         if options.debug:
@@ -82,9 +82,7 @@ def _add_run(verbs: Any) -> None:
     run.add_argument("--from", dest="first", default="", metavar="NN", help="start with this notebook, such as 05")
     run.add_argument("--only", default="", metavar="NN", help="run this notebook only")
     run.add_argument("--fresh", action="store_true", help="put an earlier run aside instead of going on with it")
-    run.add_argument(
-        "--timeout", type=int, default=86_400, metavar="S", help="seconds for a cell, a day by default; 0: no limit"
-    )
+    run.add_argument("--timeout", type=int, default=86_400, metavar="S", help="seconds for a cell (a day); 0: no limit")
     run.set_defaults(verb=_run)
 
 
@@ -145,9 +143,8 @@ def _search(options: argparse.Namespace) -> int:
     from .training.search import best_parameters
 
     study = search_with_workers(_settings(options), options.processes)
-    best = best_parameters(study)
     print(f"Best: trial {study.best_trial.number}, validation loss {study.best_value:.4f}")
-    for name, value in best.items():
+    for name, value in best_parameters(study).items():
         print(f"  {name:<14} {value:g}" if isinstance(value, float) else f"  {name:<14} {value}")
     return 0
 
@@ -209,14 +206,14 @@ def _add_check(verbs: Any) -> None:
 def _check(options: argparse.Namespace) -> int:
     from .data.dataset import data_report, open_dataset
 
-    if options.csv and not options.labels:
+    if options.csv is not None and not options.labels:
         raise UserError("--csv is for --labels, whose ranking it writes.")
     dataset = open_dataset(options.data, Settings.read().runs_folder / "cache")
     if options.labels:
         return _check_labels(options, dataset)
     report = data_report(dataset)
     if options.json:
-        print(json.dumps(report, indent=2, ensure_ascii=False))
+        print(json.dumps(report, indent=2))
         return 0
     for name, value in {**report, "quarantined": len(report["quarantined"])}.items():
         print(f"{name.replace('_', ' '):<28} {value}")
@@ -285,18 +282,12 @@ def _add_predict(verbs: Any) -> None:
         "bundled model. The gender is one of two labels that other people gave, not what a person is.",
     )
     predict.add_argument("paths", nargs="+", metavar="PATH", help="photos, or folders of photos")
-    predict.add_argument(
-        "--aligned", action="store_true", help="the pictures are cut like UTKFace's crops: no face has to be found"
-    )
+    predict.add_argument("--aligned", action="store_true", help="pictures cut like UTKFace's crops: no face is sought")
     predict.add_argument("--csv", type=os.path.expanduser, metavar="FILE", help="write the table here, as rows come")
     predict.add_argument("--json", action="store_true", help="print a line of JSON for each face, or file without one")
-    predict.add_argument(
-        "--details", action="store_true", help="add each face's box, the detector's confidence, and a note to the CSV"
-    )
+    predict.add_argument("--details", action="store_true", help="add box, detector's confidence and note to the CSV")
     predict.add_argument("--annotate", type=os.path.expanduser, metavar="DIR", help="write copies with boxes here")
-    predict.add_argument(
-        "--confidence", type=float, metavar="C", help="leave out faces less sure than this, 0 to 1; 0.8 by default"
-    )
+    predict.add_argument("--confidence", type=float, metavar="C", help="leave out less sure faces, 0 to 1 (0.8)")
     predict.add_argument("--fresh", action="store_true", help="forget the rows that an interrupted call has kept")
     predict.add_argument("--force", action="store_true", help="let --csv replace a file that is no earlier table")
     predict.set_defaults(verb=_predict)
@@ -329,6 +320,8 @@ def _predict(options: argparse.Namespace) -> int:
     rows = list(table.rows) if table else []
     done = {row["file"] for row in rows}
     left = [file for file in files if escaped(str(file)) not in done]
+    if done and options.json:
+        print(f"{table.part} holds {len(done)} files: their lines are not printed again.", file=sys.stderr)
     screens = {"disable": not sys.stderr.isatty(), "redirect_stdout": sys.stdout.isatty()}
     try:
         with Progress(console=Console(stderr=True), transient=True, **screens) as bar:

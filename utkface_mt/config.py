@@ -38,6 +38,7 @@ RANGES = {
     "gender_share": (0.0, 1.0),
     "first_size": (0, 512),
     "first_share": (0.0, 1.0),
+    "seed": (0, 2**32 - 1),
 }
 STRATEGIES = ("auto", "mirrored", "multiworker")  # how training is spread over devices
 SIZE_STEP = 32  # how much a backbone shrinks a picture: sizes that change while training are its multiples
@@ -266,8 +267,8 @@ class Settings:
         """Checks every value before any work is done."""
         for entry in fields(self):
             value = _typed(entry.name, getattr(self, entry.name), entry.type)
-            if entry.type is int and value < 0:
-                raise UserError(f"{entry.name}={value!r} should be 0 or more.")
+            if entry.type is int and not 0 <= value < 2**32:
+                raise UserError(f"{entry.name}={value!r} should be 0 or more, and below {2**32}.")
         if self.workers:
             object.__setattr__(self, "strategy", "multiworker")
         if self.profile not in PROFILES:

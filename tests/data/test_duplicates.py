@@ -75,3 +75,10 @@ def test_the_index_agrees_with_comparing_all_of_twenty_thousand_hashes():
     expected = every_with_every(hashes)
     assert len(expected) > 1_000
     assert np.array_equal(close_hashes(hashes), expected)
+
+
+def test_many_copies_of_one_file_cost_no_more_than_one():
+    """A download that failed may have left one picture under all names: pairs of them would fill the memory."""
+    greys = np.random.default_rng(0).integers(0, 255, (2, 32, 32), np.uint8)
+    clusters = cluster_faces(pd.Series(["a"] * 30_000 + ["b"]), np.repeat(greys, [30_000, 1], axis=0))
+    assert np.unique(clusters, return_counts=True)[1].tolist() == [30_000, 1]

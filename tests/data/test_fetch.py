@@ -25,12 +25,24 @@ TRIES = 400  # damaged archives
     ("prepare", "message"),
     [
         (lambda folder, picture: folder / "nowhere", "There is no dataset at"),
+        (lambda folder, picture: "", "There is no dataset at"),
+        (lambda folder, picture: "~no one/faces", "There is no dataset at ~no one"),
+        (lambda folder, picture: folder / ("x" * 300), "There is no dataset at"),
         (lambda folder, picture: folder, "holds no .jpg"),
         (lambda folder, picture: _write(folder / "notes.txt", b"text"), "neither a folder nor"),
         (lambda folder, picture: _archive(folder / "empty.zip", ("readme.txt", b"text")), "holds no .jpg"),
         (lambda folder, picture: _write(folder / "sub" / "selfie.jpg", picture()).parent, "usable UTKFace crop"),
     ],
-    ids=["nothing there", "an empty folder", "a text", "an archive of texts", "other pictures"],
+    ids=[
+        "nothing there",
+        "no name",
+        "nobody's",
+        "no name that can be",
+        "an empty folder",
+        "a text",
+        "an archive of texts",
+        "other pictures",
+    ],
 )
 def test_wrong_sources_are_named(prepare: Callable, message: str, tmp_path: Path, picture: Callable):
     folder = tmp_path / "given"
@@ -117,7 +129,8 @@ def test_devices_in_an_archive_are_not_made(tmp_path: Path):
 
 def test_bombs_are_refused(tmp_path: Path):
     _refused(_archive(tmp_path / "bomb.zip", (NAME, bytes(10_000_000))), "no picture")
-    _refused(_archive(tmp_path / "bomb.tar.gz", (NAME, bytes(10_000_000))), "unpacks to more than")
+    for name in (NAME, "readme.txt"):
+        _refused(_archive(tmp_path / f"{name}.tar.gz", (name, bytes(10_000_000))), "unpacks to more than")
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])

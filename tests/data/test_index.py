@@ -19,6 +19,7 @@ from utkface_mt.util.errors import UserError
 
 NAME = "30_1_2_20170116174525125.jpg.chip.jpg"
 GOOD = "31_0_3_20170116174525126.jpg.chip.jpg"
+TRIES = 400  # damaged pictures
 
 
 def _png_that_claims(width: int, height: int) -> bytes:
@@ -92,15 +93,40 @@ def test_a_picture_that_exif_says_is_turned_is_seen_upright(folder: Path, pictur
     assert np.array_equal(pixels[32], pixels[30][::-1, ::-1])
 
 
+def test_exif_that_is_damaged_elsewhere_does_not_hide_how_a_picture_is_turned(folder: Path, picture: Callable):
+    directory = struct.pack("<HHHIHHHHII", 2, 0x112, 3, 1, 3, 0, 0x11A, 2, 3, int.from_bytes(b"72\0\0", "little"))
+    for age, exif in ((30, b""), (32, b"Exif\0\0II*\0\x08\0\0\0" + directory + bytes(4))):  # the resolution is a text
+        (folder / NAME.replace("30_", f"{age}_")).write_bytes(picture(form="PNG", exif=exif))
+    opened = open_dataset(str(folder), folder.parent / "storage")
+    pixels = dict(zip(opened.faces["age"], open_pixels(opened, opened.faces, 224), strict=True))
+    assert np.array_equal(pixels[32], pixels[30][::-1, ::-1])
+
+
+def test_whatever_bytes_a_picture_has_it_is_used_or_listed(folder: Path, picture: Callable):
+    rng, exif = np.random.default_rng(0), Image.Exif()
+    exif.update({0x10F: "maker", 0x112: 6, 0x11A: 72.0, 0x128: 2, 0x131: "program", 0x213: 1})
+    exif.get_ifd(0x8769).update({0x829A: 0.01, 0x9000: b"0230", 0xA002: 200})
+    whole = [picture(form="PNG"), picture(form="JPEG", exif=exif), picture(form="PNG", exif=exif)]
+    for number in range(TRIES):
+        data = bytearray(whole[number % len(whole)])
+        for place in rng.integers(0, min(len(data), 300), 3):
+            data[place] = rng.integers(256)
+        (folder / f"{number % 99 + 1}_1_2_{20170116000000000 + number}.jpg").write_bytes(data)
+    opened = open_dataset(str(folder), folder.parent / "storage")
+    assert len(opened.faces) + len(opened.quarantined) == TRIES + 1
+    assert len(opened.quarantined) > TRIES / 10
+
+
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
         (lambda path: path.symlink_to(path), "cannot be read"),
         (lambda path: path.symlink_to("nowhere.jpg"), "cannot be read"),
+        (lambda path: path.symlink_to("x" * 300), "cannot be read"),
         (lambda path: path.symlink_to("/dev/zero"), "no file"),
         (os.mkfifo, "no file"),
     ],
-    ids=["a link to itself", "a link to nothing", "a device", "a pipe"],
+    ids=["a link to itself", "a link to nothing", "a link to no name", "a device", "a pipe"],
 )
 def test_what_is_no_file_is_never_read(make: Callable, reason: str, folder: Path):
     make(folder / NAME)
@@ -138,6 +164,27 @@ def test_a_name_that_is_not_utf8_is_reported(place: bytes, folder: Path, picture
     with open(path, "wb") as stream:
         stream.write(picture())
     assert _problem(folder)
+
+
+def test_what_lies_in_a_folder_of_another_encoding_does_not_take_its_copy_along(folder: Path):
+    other = os.path.join(os.fsencode(folder), b"caf\xe9")  # sorted before `copy`
+    os.mkdir(other)
+    (folder / "copy").mkdir()
+    (folder / GOOD).replace(folder / "copy" / GOOD)
+    with open(os.path.join(other, GOOD.encode()), "wb") as stream:
+        stream.write((folder / "copy" / GOOD).read_bytes())
+    assert "not UTF-8" in _problem(folder)
+
+
+def test_names_may_hold_any_end_of_a_line(folder: Path, picture: Callable):
+    for number, place in enumerate(("a\rb", "c\nd", "e\r\nf", "g\u2028h", 'i"j,k')):
+        (folder / place).mkdir()
+        (folder / place / NAME.replace("30_", f"{40 + number}_")).write_bytes(picture())
+    (folder / "bad\r.jpg").write_bytes(b"hello")
+    opened = open_dataset(str(folder), folder.parent / "storage")
+    assert sorted(opened.faces["age"]) == [31, 40, 41, 42, 43, 44]
+    assert opened.quarantined["path"].tolist() == ["bad\r.jpg"]
+    assert len(open_pixels(opened, opened.faces, 64)) == 6
 
 
 def test_the_same_name_with_another_picture_is_not_guessed(folder: Path, picture: Callable):

@@ -63,8 +63,9 @@ def test_the_same_seed_gives_the_same_split_and_another_differs(dataset: Dataset
 
 
 def test_too_few_faces_are_refused(dataset: Dataset):
-    with pytest.raises(UserError, match="too few to split"):
-        assign_parts(dataset.faces.head(30))
+    for few in (dataset.faces.head(30), _table(400, 1).assign(cluster=np.arange(400) % 15)):  # of few pictures
+        with pytest.raises(UserError, match="too few to split"):
+            assign_parts(few)
 
 
 @settings(max_examples=20)

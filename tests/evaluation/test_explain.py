@@ -36,6 +36,19 @@ def test_explanations_find_the_planted_cause(task: str, bright_corner: keras.Mod
     assert np.array_equal(lime, lime_attribution(bright_corner, picture, task, seed=0, **options))
 
 
+@pytest.mark.parametrize("task", ["gender", "male"])
+@pytest.mark.parametrize("sure", [-40, 40])
+def test_of_a_sure_answer_too_there_is_a_map(task: str, sure: float, bright_corner: keras.Model):
+    """Far from one half a probability hardly changes, and its log-odds change as everywhere."""
+    sign, layer = 1 if task == "gender" else -1, bright_corner.get_layer("gender")
+    before, picture = layer.get_weights(), np.full((1, 32, 32, 3), 200, np.uint8)
+    try:
+        layer.set_weights([sign * before[0], before[1] + sure])
+        assert grad_cam(bright_corner, picture, task, AgeHead())[0, :14, :14].min() > 0
+    finally:
+        layer.set_weights(before)
+
+
 def test_maps_of_many_faces_are_those_of_each(bright_corner: keras.Model):
     pictures = np.random.default_rng(0).integers(0, 255, (40, 32, 32, 3), np.uint8)
     heats = grad_cam(bright_corner, pictures, "age", AgeHead())

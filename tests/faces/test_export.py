@@ -1,5 +1,6 @@
 """The exported graph gives the model's answers in every format, from raw crops."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,17 @@ def test_an_export_takes_nobodys_place_and_says_so_at_once(
     assert main(["export", *options]) == 1
     assert said in capsys.readouterr().err
     assert Path("thesis.tflite").read_text() == "years of work"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("to", "package"), [("litert", "ai_edge_quantizer"), ("onnx", "onnxruntime")])
+def test_a_missing_package_is_named_whatever_needs_it(
+    to: str, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    monkeypatch.setitem(sys.modules, package, None)
+    assert main(["export", "--to", to, "--precision", "float16", "--out", str(tmp_path / "model")]) == 1
+    assert f"Exporting to {to} needs more packages" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_int8_is_refused_where_the_ranges_belong_to_other_weights(tmp_path: Path):

@@ -171,7 +171,11 @@ def test_an_interrupted_call_keeps_its_rows_and_the_same_command_goes_on(
     monkeypatch.setattr(
         predict, "predict_rows", lambda files, *options: asked.extend(files) or answers(files, *options)
     )
-    assert main(command) == 0
+    capsys.readouterr()
+    assert main([*command, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert [Path(json.loads(line)["file"]).name for line in printed.out.splitlines()] == ["c.png", "d.png", "e.png"]
+    assert "holds 2 files: their lines are not printed again" in printed.err
     assert [path.name for path in asked] == ["c.png", "d.png", "e.png"]  # the last kept might have been cut off
     assert [Path(file).name for file in pd.read_csv(table)["file"]] == [f"{name}.png" for name in "abcde"]
     assert list(table.parent.iterdir()) == [table]

@@ -4,6 +4,7 @@ import os
 import struct
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from utkface_mt.drawn_faces.photo import drawn_photo
 from utkface_mt.faces.annotate import write_annotated
 from utkface_mt.faces.detect import find_faces
 from utkface_mt.faces.model import FaceModel
-from utkface_mt.faces.read import LONGEST_SIDE, list_photos, read_photo
+from utkface_mt.faces.read import LONGEST_SIDE, is_picture, list_photos, read_photo
 from utkface_mt.util.errors import UserError
 
 
@@ -132,9 +133,13 @@ def test_tiff_files_of_other_programs_show_the_same_picture(tmp_path: Path):
     read = np.asarray(read_photo(_with_tag(tmp_path / "whole.tif", 339, 1)), int)  # no sign
     assert np.abs(read[:, :, 0] - GREY * (255 / 249)).max() <= 1
     thin = Image.merge("RGBA", [Image.fromarray(GREY // 2)] * 3 + [Image.fromarray(GREY)])
-    thin.save(tmp_path / "thin.tif")
-    read = np.asarray(read_photo(_with_tag(tmp_path / "thin.tif", 338, 1)), int)  # colours times opacity
-    assert np.abs(read[:, :, 0] - (GREY // 2 + 255 - GREY)).max() <= 2
+    for name, picture in (
+        ("thin.tif", thin),
+        ("grey.tif", Image.merge("LA", (thin.getchannel(0), thin.getchannel(3)))),
+    ):
+        picture.save(tmp_path / name)
+        read = np.asarray(read_photo(_with_tag(tmp_path / name, 338, 1)), int)  # colours times opacity
+        assert np.abs(read[:, :, 0] - (GREY // 2 + 255 - GREY)).max() <= 2, name
 
 
 def test_what_cannot_be_read_is_told_why(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -200,6 +205,29 @@ def test_pictures_in_a_folder_are_told_by_their_content_and_links_are_followed_o
     assert found == {"IMG_1.JPG_large", "no suffix", "link.jpg", "itself.jpg", "stub.png"}
     with pytest.raises(UserError, match="cannot be read"):
         read_photo(tmp_path / "album" / "stub.png")
+
+
+def test_whatever_a_file_without_a_suffix_holds_the_others_are_found(tmp_path: Path):
+    drawn_photo(1, (64, 64)).save(tmp_path / "good.jpg")
+    drawn_photo(1, (64, 64)).save(tmp_path / "whole.avif")
+    data = (tmp_path / "whole.avif").read_bytes()
+    (tmp_path / "whole.avif").unlink()
+    for place in range(0, 300, 2):  # its boxes
+        (tmp_path / str(place)).write_bytes(data[:place] + b"\x7f" + data[place + 1 :])
+    skipped = []
+    found = list_photos(tmp_path, skipped)
+    assert tmp_path / "good.jpg" in found
+    assert skipped
+    assert len(found) + len(skipped) == 151
+
+
+def test_a_film_is_not_read_whole_to_see_that_it_is_no_picture(tmp_path: Path):
+    (tmp_path / "film.mp4").write_bytes(b"\0\0\0\x20ftypisom" + bytes(150_000_000))
+    tracemalloc.start()
+    assert not is_picture(tmp_path / "film.mp4")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1_000_000  # bytes
 
 
 def test_a_path_without_pictures_is_named(photos: Path, tmp_path: Path):

@@ -130,8 +130,23 @@ def test_a_table_takes_nobodys_place(tmp_path: Path):
     assert foreign.read_text() == "name,street\n"
     (tmp_path / "own.csv").write_text("file,face,age,gender\n")
     check_table(tmp_path / "own.csv", COLUMNS)
-    with pytest.raises(UserError, match="cannot be written"):
-        check_table(foreign / "below.csv", COLUMNS)
+    for place in (foreign / "below.csv", tmp_path / ("x" * 252 + ".csv")):
+        with pytest.raises(UserError, match="cannot be written"):
+            check_table(place, COLUMNS)
+
+
+@pytest.mark.parametrize("name", ["link.csv", "x" * 251 + ".csv", "顔" * 80 + ".csv"])
+def test_a_table_has_any_name_and_stays_where_a_link_leads(name: str, files: list[Path], tmp_path: Path):
+    target = tmp_path / name
+    if name == "link.csv":
+        (tmp_path / "real.csv").write_text("file,face,age\n")
+        target.symlink_to("real.csv")
+    check_table(target, COLUMNS)
+    table = GrowingTable(target, COLUMNS, [], files)
+    table.add([_row("a.jpg")])
+    table.close()
+    assert target.is_symlink() == (name == "link.csv")
+    assert target.read_text().splitlines() == ["file,face,age", "a.jpg,1,30.25"]
 
 
 def test_people_see_age_with_interval_and_gender_with_probability():

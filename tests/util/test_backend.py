@@ -23,6 +23,22 @@ def test_memory_that_a_step_frees_is_kept_for_the_next_one():
     assert faults[-1] < size / 4096 / 100
 
 
+def test_another_thread_imports_what_it_needs_while_tensorflow_comes():
+    """Keras is not shown some packages, to be there sooner; a server may need them at that moment."""
+    code = (
+        "import threading, time\n"
+        "thread = threading.Thread(target=lambda: __import__('utkface_mt.util.backend'))\n"
+        "thread.start()\n"
+        "while 'keras' not in __import__('sys').modules: time.sleep(0.001)\n"
+        "import pandas, scipy.stats\n"
+        "assert thread.is_alive()\n"
+        "thread.join()\n"
+        "print(pandas.Series([1]).sum())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
+
+
 def test_nothing_is_said_on_the_way_to_tensorflow_whichever_module_asks_for_it_first():
     code = "import utkface_mt.training.workers"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

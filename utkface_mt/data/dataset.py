@@ -40,8 +40,9 @@ def open_dataset(source: str, storage: Path) -> Dataset:
         table, greys = build_index(folder, [path for path, _, _ in pictures])
         _write(table, greys, place, source)
     fingerprint = read_json(place / "fingerprint.json")
-    faces = pd.read_csv(place / "faces.csv.gz", keep_default_na=False, dtype={"path": str, "file": str, "sha256": str})
-    quarantined = pd.read_csv(place / "quarantined.csv.gz", keep_default_na=False)
+    as_written: Any = {"keep_default_na": False, "lineterminator": "\n"}  # a name may hold other ends of lines
+    faces = pd.read_csv(place / "faces.csv.gz", dtype={"path": str, "file": str, "sha256": str}, **as_written)
+    quarantined = pd.read_csv(place / "quarantined.csv.gz", **as_written)
     return Dataset(folder, fingerprint, faces, quarantined, storage / fingerprint)
 
 

@@ -74,6 +74,6 @@ def cluster_faces(digests: pd.Series, greys: np.ndarray) -> np.ndarray:
     count = len(greys)
     _, first, group = np.unique(digests.to_numpy(), return_index=True, return_inverse=True)
     identical = np.stack([first[group], np.arange(count)], axis=1)
-    pairs = np.concatenate([near_duplicate_pairs(greys), identical])
+    pairs = np.concatenate([first[near_duplicate_pairs(greys[first])], identical])
     graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
     return connected_components(graph, directed=False)[1].astype(np.int64)

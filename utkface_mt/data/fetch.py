@@ -6,6 +6,7 @@ The source is only read. An archive is extracted once, whole or not at all, unde
 import errno
 import gzip
 import lzma
+import os
 import shutil
 import stat
 import tarfile
@@ -49,10 +50,10 @@ def fetch(source: str, storage: Path) -> Path:
         return write_sample(storage / f"sample-{TRAINING_VERSION}")
     if source == "kaggle":
         return _download_from_kaggle()
-    path = Path(source).expanduser()
-    if path.is_dir():
+    path = Path(os.path.expanduser(source))
+    if os.path.isdir(path) and source:
         return path
-    if not path.exists():
+    if not (os.path.exists(path) and source):
         raise UserError(f"There is no dataset at {path}. Give a folder, a .zip, a .tar.gz, or 'kaggle', or 'sample'.")
     for is_kind, members in ((tarfile.is_tarfile, _tar_members), (zipfile.is_zipfile, _zip_members)):
         try:
@@ -85,7 +86,7 @@ def _download_from_kaggle() -> Path:
 
 def _extract(archive: Path, storage: Path, members: Callable) -> Path:
     """Extracts the pictures of an archive into a folder named after the archive's content."""
-    target = storage / f"{archive.name.split('.')[0]}-{file_digest(archive)[:12]}"
+    target = storage / f"{archive.name.split('.')[0][:50]}-{file_digest(archive)[:12]}"
     if target.is_dir():
         return target
     with replacing(target) as temporary:
@@ -143,15 +144,17 @@ def _zip_members(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
 
 
 def _tar_members(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
+    rest = MOST_RATIO * archive.stat().st_size
     with tarfile.open(archive) as container:
         for number, info in enumerate(container, start=1):
             if number > MOST_MEMBERS:
                 raise UserError(TOO_MANY.format(archive, MOST_MEMBERS))
+            if container.offset > rest + tarfile.RECORDSIZE:
+                raise UserError(f"{archive} unpacks to more than {rest / 1e6:.1f} MB: it is no UTKFace.")
             if _is_picture(info.name) and (info.issym() or info.islnk()):
                 raise UserError(f"{archive}: {info.name} is a link; the archive is not used.")
             if info.isfile() and _is_picture(info.name):
                 yield info.name, info.size, container.extractfile(info)
-        rest = MOST_RATIO * archive.stat().st_size
         while block := container.fileobj.read(1 << 20):  # only at its end a compressed stream compares its checksum
             rest -= len(block)
             if rest < 0:

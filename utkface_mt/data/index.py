@@ -6,19 +6,18 @@ Each picture is decoded once, here, so that a damaged file is found before train
 import hashlib
 import io
 import os
-import struct
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageOps
+from PIL import Image
 
 from ..util.errors import UserError
 from ..util.files import read_whole
 from .fetch import PICTURE_SUFFIXES
 from .labels import parse_name
-from .pixels import CROP_SIZE, in_rgb
+from .pixels import CROP_SIZE, in_rgb, upright
 
 LARGEST_FILE = 20_000_000  # bytes; a crop has some 10,000
 GREY_SIZE = 32  # pixels: side of the small grey picture that near-duplicates are compared by
@@ -43,7 +42,7 @@ def list_pictures(folder: Path) -> list[tuple[str, int, int]]:
         for name in files:
             if name.lower().endswith(PICTURE_SUFFIXES) and not name.startswith("."):
                 path = Path(parent, name)
-                status = path.stat() if path.exists() else path.lstat()
+                status = path.stat() if os.path.exists(path) else path.lstat()
                 found.append((path.relative_to(folder).as_posix(), status.st_size, status.st_ctime_ns))
     if not found:
         raise UserError(f"{folder} holds no .jpg or .png picture. Give the folder that holds the UTKFace crops.")
@@ -63,7 +62,7 @@ def build_index(folder: Path, paths: list[str]) -> tuple[pd.DataFrame, np.ndarra
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         rows, greys = zip(*pool.map(lambda path: _examine(folder, path), paths), strict=True)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    copies = table.duplicated(["file", "sha256"]) & (table["sha256"] != "")  # what cannot be read is like nothing else
+    copies = table.duplicated(["file", "sha256", "problem"]) & (table["sha256"] != "")  # the unread are like nothing
     table, greys = table[~copies].reset_index(drop=True), np.stack(greys)[~copies.to_numpy()]
     usable = table[table["problem"] == ""]
     clashes = usable.index[usable.duplicated("file")]
@@ -91,7 +90,7 @@ def _examine(folder: Path, path: str) -> tuple[tuple, np.ndarray]:
         problem = cannot if error.errno else "the picture is truncated or damaged"
     except Image.DecompressionBombError:
         problem = f"the picture has far more pixels than {CROP_SIZE} x {CROP_SIZE}"
-    except (ValueError, SyntaxError, struct.error) as error:
+    except Exception as error:  # decoders raise errors of many kinds at broken data
         problem = str(error)
     readable = [text.encode("utf-8", "replace").decode() for text in (path, name)]
     return (*readable, age, gender, race, digest, problem), grey
@@ -105,5 +104,5 @@ def _small_grey(data: bytes) -> np.ndarray:
         raise ValueError("the file is no JPEG or PNG picture") from None
     if picture.size != (CROP_SIZE, CROP_SIZE):
         raise ValueError("the picture is {} x {} pixels instead of {} x {}".format(*picture.size, CROP_SIZE, CROP_SIZE))
-    grey = in_rgb(ImageOps.exif_transpose(picture)).convert("L")
+    grey = in_rgb(upright(picture)).convert("L")
     return np.asarray(grey.resize((GREY_SIZE, GREY_SIZE), Image.Resampling.BOX))

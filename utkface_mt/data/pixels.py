@@ -30,6 +30,14 @@ STRIP = 256  # rows of a picture of few colours that are smoothed at a time
 PADDED_SIZE = 224  # pixels: the crops are padded with black from 200, as published
 
 
+def upright(picture: Image.Image) -> Image.Image:
+    """Turns a picture in place as its EXIF orientation says, whatever else is wrong with its EXIF."""
+    picture.getexif()  # kept from now on: its bytes, which Pillow would write anew, may be damaged
+    picture.info = {name: value for name, value in picture.info.items() if "exif" not in name}
+    ImageOps.exif_transpose(picture, in_place=True)
+    return picture
+
+
 def in_rgb(picture: Image.Image) -> Image.Image:
     """RGB of 8 bits, transparent parts laid over white, and more than 8 bits scaled from their whole range.
 
@@ -54,9 +62,10 @@ def in_rgb(picture: Image.Image) -> Image.Image:
         return Image.fromarray((values + 0.5).astype(np.uint8)).convert("RGB")
     if picture.mode == "1" and not picture.has_transparency_data:
         return picture.convert("L").filter(ImageFilter.GaussianBlur(1)).convert("RGB")  # tones, which dots stand for
+    picture = picture.convert("LA") if picture.mode == "La" else picture  # from which Pillow makes nothing else
     rgb = picture.convert("RGB")
     if picture.has_transparency_data:
-        layers = picture.convert("LA" if picture.mode == "La" else "RGBA").convert("RGBA")
+        layers = picture.convert("RGBA")
         rgb = Image.alpha_composite(Image.new("RGBA", layers.size, "white"), layers).convert("RGB")
     return _with_tones(rgb) if picture.mode in ("P", "PA") else rgb
 
@@ -102,7 +111,7 @@ def prepare_picture(picture: Image.Image, size: int, crop: float = 0.0) -> np.nd
 def read_picture(folder: Path, path: str) -> Image.Image:
     """Reads one usable face as an RGB picture of 200 x 200 pixels."""
     with Image.open(folder / path) as picture:
-        return in_rgb(ImageOps.exif_transpose(picture))  # turned as its EXIF orientation says
+        return in_rgb(upright(picture))
 
 
 def open_pixels(dataset: Dataset, faces: pd.DataFrame, size: int, crop: float = 0.0) -> np.ndarray:

@@ -34,7 +34,7 @@ def assign_parts(faces: pd.DataFrame, seed: int = 0) -> pd.Series:
         UserError: if there are too few faces to split.
     """
     largest = int(strata(faces).value_counts().max()) if len(faces) else 0
-    folds = next((count for count in _FOLDS if largest >= count and len(faces) >= 10 * count), None)
+    folds = next((count for count in _FOLDS if largest >= count and faces["cluster"].nunique() >= 10 * count), None)
     if folds is None:
         raise UserError(f"{len(faces)} usable faces are too few to split by gender, age and race; use 300 or more.")
     codes = np.repeat(np.arange(len(PARTS)), _FOLDS[folds])[deal_folds(faces, folds, seed)]

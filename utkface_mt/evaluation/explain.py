@@ -57,12 +57,11 @@ def grad_cam(network: keras.Model, pictures: np.ndarray, task: str, age_head: Ag
     maps = network.get_layer("backbone")(pixels, training=False)
     with tf.GradientTape() as tape:
         tape.watch(maps)
-        output = network.get_layer("age" if task == "age" else "gender")(network.get_layer("features")(maps))
+        pooled, gender = network.get_layer("features")(maps), network.get_layer("gender")
         if task == "age":
-            explained = age_head.expected(output)
-        else:
-            female = tf.clip_by_value(output[:, 0], 1e-6, 1 - 1e-6)
-            explained = tf.math.log(female / (1 - female)) * (-1 if task == "male" else 1)
+            explained = age_head.expected(network.get_layer("age")(pooled))
+        else:  # from the layer's numbers: of a probability near 0 or 1 the log-odds have no gradient
+            explained = (pooled @ gender.kernel + gender.bias)[:, 0] * (-1 if task == "male" else 1)
     weights = tf.reduce_mean(tape.gradient(explained, maps), axis=(1, 2), keepdims=True)
     heat = tf.nn.relu(tf.reduce_sum(weights * maps, axis=3, keepdims=True))
     heat = tf.image.resize(heat, (size, size))[..., 0].numpy()

@@ -36,13 +36,7 @@ PARAMETERS = ("profile", "data", "seed", "limit")  # settings that notebooks tak
 
 
 def run_notebooks(
-    settings: Settings,
-    console: Console,
-    *,
-    first: str = "",
-    only: str = "",
-    fresh: bool = False,
-    cell_timeout: int = 86_400,
+    settings: Settings, console: Console, *, first: str = "", only: str = "", fresh: bool = False, cell_timeout: int = 0
 ) -> Path:
     """Runs the notebooks in order, each in a kernel of its own; returns the run's folder.
 
@@ -182,15 +176,9 @@ def _execute(notebook: Path, target: Path, parameters: dict, cell_timeout: int) 
         with replacing(target) as temporary:
             try:
                 with stderr_to(target.parent / "kernels.log"):
-                    papermill.execute_notebook(
-                        str(notebook),
-                        str(temporary),
-                        parameters=parameters,
-                        kernel_name="python3",
-                        progress_bar=False,
-                        execution_timeout=cell_timeout or None,
-                        start_timeout=180,
-                    )
+                    limits = {"execution_timeout": cell_timeout or None, "start_timeout": 180}
+                    how = {"kernel_name": "python3", "progress_bar": False, **limits}
+                    papermill.execute_notebook(str(notebook), str(temporary), parameters, **how)
             except BaseException:
                 if temporary.exists():
                     temporary.replace(failed)

@@ -45,8 +45,7 @@ def write_report(folder: Path, profile: str, ladder_chart: LadderChart) -> Path:
         versions=version_line(),
         **(_last_row(rows[-1]) if rows else {"facts": {"profile": profile}}),
     )
-    target = folder / "index.html"
-    write_text(target, page)
+    write_text(target := folder / "index.html", page)
     return target
 
 

@@ -89,16 +89,20 @@ def export_model(to: str, out: Path, precision: str = "float32") -> Path:
         raise UserError(f"There is no format {to!r}; choose one of {', '.join(PRECISIONS)}.")
     if precision not in PRECISIONS[to]:
         raise UserError(f"{to} can be written in {', '.join(PRECISIONS[to])}, not in {precision}.")
+    check_writable(out)
     if out.is_dir():
         raise UserError(f"{out} is a folder that exists already. Choose another --out, or remove it.")
     if out.exists() and (to == "saved-model" or not licence_beside(out).exists()):
         raise UserError(f"{out} exists and is no earlier export. Choose another --out, or remove it.")
-    check_writable(out)
     ranges = required_ranges(to, BUNDLED_MODEL) if precision == "int8" else {}
     with tempfile.TemporaryDirectory() as temporary:
-        made = write_graph(exported_graph(load_model()), to, Path(temporary))
-        if precision != "float32":
-            made = lower(to, precision, made, ranges)
+        try:
+            made = write_graph(exported_graph(load_model()), to, Path(temporary))
+            if precision != "float32":
+                made = lower(to, precision, made, ranges)
+        except ImportError as error:
+            packages = "tf2onnx onnx onnxruntime" if to == "onnx" else "ai-edge-litert ai-edge-quantizer"
+            raise UserError(f"Exporting to {to} needs more packages ({error}): pip install {packages}") from error
         with replacing(out) as place:
             shutil.move(made, place)
     with replacing(licence_beside(out)) as place:
@@ -112,14 +116,10 @@ def licence_beside(out: Path) -> Path:
 
 
 def write_graph(graph: keras.Model, to: str, folder: Path) -> Path:
-    """Writes the graph in single precision into a folder; a `UserError` if a package that this takes is missing."""
+    """Writes the graph in single precision into a folder."""
     path = folder / f"model{SUFFIXES[to]}"
-    try:
-        with quietly():
-            graph.export(str(path), format="tf_saved_model" if to == "saved-model" else to, verbose=False)
-    except ImportError as error:
-        packages = "tf2onnx onnx onnxruntime" if to == "onnx" else "ai-edge-litert ai-edge-quantizer"
-        raise UserError(f"Exporting to {to} needs more packages ({error}): pip install {packages}") from error
+    with quietly():
+        graph.export(str(path), format="tf_saved_model" if to == "saved-model" else to, verbose=False)
     if to == "onnx":
         number_names(path)
     return path

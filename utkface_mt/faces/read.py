@@ -1,6 +1,5 @@
 """Reading the pictures that people have: turned, huge, of any depth, from a phone, misnamed, or broken."""
 
-import io
 import math
 import os
 import struct
@@ -8,9 +7,9 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image
 
-from ..data.pixels import in_rgb
+from ..data.pixels import in_rgb, upright
 from ..util.errors import UserError
 from ..util.files import read_whole
 
@@ -18,7 +17,7 @@ SUFFIXES = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".avif", ".bmp", ".tif", 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "PPM", "JPEG2000")  # others can run programs
 HEIF_BRANDS = (b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1")  # what stands in such a file's first bytes
 COPY = "utkface_mt annotated copy"  # the mark of what `annotate` wrote, in EXIF
-BROKEN = (ValueError, OSError, SyntaxError, struct.error, Image.DecompressionBombError)  # opening a broken picture
+BROKEN = (ValueError, OSError, SyntaxError, RuntimeError, struct.error, Image.DecompressionBombError)  # at broken files
 LONGEST_SIDE = 4096  # pixels: larger pictures are made smaller, which costs no face that could be found
 LARGEST_FILE = 200_000_000  # bytes
 LIGHT_MODES, MOST_PIXELS = ("1", "L", "RGB", "YCbCr"), 80_000_000  # of other modes, which take 1.5 GB at so many
@@ -57,7 +56,7 @@ def _below(path: Path, skipped: list[Path]) -> list[Path]:
         files += [Path(parent, name) for name in names if not name.startswith(".")]
     found = {file for file in files if file.name.lower().endswith(SUFFIXES) or is_picture(file)}
     skipped += sorted(set(files) - found)
-    found = {file for file in found if not (file.is_file() and is_copy(file))}
+    found = {file for file in found if not (os.path.isfile(file) and is_copy(file))}
     if not found:
         raise UserError(f"{path} holds no picture, annotated copies left out. Give pictures, or folders of pictures.")
     return sorted(found)
@@ -107,7 +106,7 @@ def open_photo(path: Path) -> Image.Image:
                 raise ValueError(f"it has {math.prod(full) / 1e6:.0f} million pixels; save it smaller, or as JPEG")
             opened.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))  # a JPEG is decoded at a fraction of its size
             wide = opened.width > opened.height
-            ImageOps.exif_transpose(opened, in_place=True)
+            upright(opened)
             full = full if wide == (opened.width > opened.height) else full[::-1]
             picture = in_rgb(opened)
             picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
@@ -127,12 +126,11 @@ def open_photo(path: Path) -> Image.Image:
 
 def _opened(path: Path) -> Image.Image:
     """The file as Pillow opens it, whatever its name."""
-    data = read_whole(path, LARGEST_FILE, "; save it smaller")
-    heif = data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS
-    if heif:
+    start = read_whole(path, LARGEST_FILE, "; save it smaller", 12)
+    if heif := start[4:8] == b"ftyp" and start[8:12] in HEIF_BRANDS:
         try:
             import pillow_heif
         except ImportError:
             raise ValueError("HEIC needs one more package: pip install pillow-heif") from None
         pillow_heif.register_heif_opener()
-    return Image.open(io.BytesIO(data), formats=("HEIF",) if heif else FORMATS)
+    return Image.open(path, formats=("HEIF",) if heif else FORMATS)

@@ -28,11 +28,11 @@ def check_table(target: Path, columns: list[str], force: bool = False) -> None:
 
     A folder, pipe or picture, what cannot be written, or, without `force`, what holds something else is a `UserError`.
     """
+    check_writable(target)
     other = target.exists() and not target.is_file()
     if other or target.suffix.lower() in SUFFIXES or is_picture(target):
         kind = "folder, pipe or device" if other else "picture"
         raise UserError(f"--csv {target}: a table cannot take the place of a {kind}.")
-    check_writable(target)
     if target.exists() and not force:
         with target.open("rb") as stream:
             if not stream.readline(200).startswith(",".join(columns[:3]).encode()):
@@ -55,7 +55,7 @@ class GrowingTable:
         self.target, self.shown = target, columns
         self.columns = list(dict.fromkeys([*columns, "note", "since"]))  # people are told the note at the end
         self.since = time.time_ns()  # a photo that changes from now on is looked at again another time
-        self.part = target.with_name(f"{target.stem}.part-{digest([self.columns, *options])[:8]}.csv")
+        self.part = target.with_name(f"{target.stem[:50]}.part-{digest([self.columns, *options])[:8]}.csv")
         self.rows = self._finished(files) if self.part.exists() else []
         with replacing(self.part) as temporary, temporary.open("w", **_AS_TEXT) as stream:
             writer = csv.DictWriter(stream, self.columns)

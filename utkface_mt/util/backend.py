@@ -10,7 +10,10 @@ import gc
 import os
 import platform
 import sys
+import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 from .runtime import stderr_to
 
@@ -20,15 +23,20 @@ HIDDEN = ("IPython", "matplotlib", "pandas", "scipy", "sklearn")
 @contextlib.contextmanager
 def _quickly() -> Iterator[None]:
     """Imports without collecting garbage, of which there is none, and without the packages in `HIDDEN`."""
-    absent = [name for name in HIDDEN if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(absent))  # None stands for a package that cannot be imported
+    here = threading.get_ident()
+
+    def find_spec(name: str, *_: Any) -> None:
+        if name in HIDDEN and threading.get_ident() == here:  # other threads may need them
+            raise ModuleNotFoundError(f"{name} is hidden from Keras", name=name)
+
+    finder = SimpleNamespace(find_spec=find_spec)
+    sys.meta_path.insert(0, finder)
     collecting = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        for name in absent:
-            sys.modules.pop(name, None)
+        sys.meta_path.remove(finder)
         gc.freeze()  # what is imported stays: it need not be searched again and again
         if collecting:
             gc.enable()

@@ -32,6 +32,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         UserError: if the folder cannot be written.
     """
+    path = Path(os.path.realpath(path))  # a link stays one, and what it leads to is replaced
     temporary = path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name[-60:]}")  # a name has 255 bytes at most
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +70,7 @@ def check_writable(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
-            pass
+            path.exists()  # which a name that is too long breaks
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}. Choose another place.") from error
 
@@ -113,8 +114,8 @@ def read_json(path: Path, advice: str = "Delete it; a run makes its own anew.") 
         raise UserError(f"{path} is not valid JSON ({error}). {advice}") from error
 
 
-def read_whole(path: Path, most: int, advice: str) -> bytes:
-    """Reads a file; a `ValueError` with advice if it is no file (a pipe has no end), empty, or over `most` bytes."""
+def read_whole(path: Path, most: int, advice: str, count: int = -1) -> bytes:
+    """Reads a file, or `count` bytes; a `ValueError` if it is a pipe (without end), empty, or over `most` bytes."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise ValueError("it is no file")
@@ -122,7 +123,8 @@ def read_whole(path: Path, most: int, advice: str) -> bytes:
         raise ValueError("the file is empty")
     if status.st_size > most:
         raise ValueError(f"the file has {status.st_size / 1e6:.0f} MB{advice}")
-    return path.read_bytes()
+    with path.open("rb") as stream:
+        return stream.read(count)
 
 
 def digest(value: Any) -> str:
