@@ -36,7 +36,7 @@ def measured_differences(*names: str) -> Figure:
             if len(seeds) > 1:
                 scattered = factor * (rows[name]["difference"][metric][0] + seeds - seeds[0])
                 lower = place - 0.14 - 0.12 * np.arange(len(seeds))  # so that equal ones can be told apart
-                axes.plot(scattered, lower, "|", color=GREY, markersize=3.5)
+                axes.plot(scattered, lower, "|", color=GREY, markersize=4, markeredgewidth=1.6)
     if any(result.repeat and result.row in names for result in results):
         (seed_mark,) = figure.axes[0].plot([], [], "|", color=GREY)
         figure.axes[0].legend([seed_mark], ["seeds of the row"], loc="best", frameon=True)
