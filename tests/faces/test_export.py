@@ -110,12 +110,20 @@ def test_an_export_takes_nobodys_place_and_says_so_at_once(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("to", "package"), [("litert", "ai_edge_quantizer"), ("onnx", "onnxruntime")])
+@pytest.mark.parametrize(
+    ("to", "precision", "package"), [("litert", "float16", "ai_edge_quantizer"), ("onnx", "int8", "onnxruntime")]
+)
 def test_a_missing_package_is_named_whatever_needs_it(
-    to: str, package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    to: str,
+    precision: str,
+    package: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ):
-    monkeypatch.setitem(sys.modules, package, None)
-    assert main(["export", "--to", to, "--precision", "float16", "--out", str(tmp_path / "model")]) == 1
+    for name in [package, *(name for name in sys.modules if name.startswith(f"{package}."))]:
+        monkeypatch.setitem(sys.modules, name, None)
+    assert main(["export", "--to", to, "--precision", precision, "--out", str(tmp_path / "model")]) == 1
     assert f"Exporting to {to} needs more packages" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
